@@ -1,0 +1,104 @@
+"""soroi keeps machine-learned decisions in step.
+
+Declare sources, features, datasets, models, thresholds and decisions as Python; build candidates freely; stage the
+ones meant for release; make a whole consistent set live at once, or not at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soroi.base.errors import SoroiError
+    from soroi.declare.decorators import (
+        at_least,
+        dataset,
+        decision,
+        features,
+        file,
+        group,
+        last,
+        model,
+        source,
+        threshold,
+        when_sure,
+    )
+    from soroi.declare.objective import accuracy, alert_rate, f1, false_positive_rate, precision, recall
+    from soroi.declare.spec import by_time
+    from soroi.frames import as_of_join, window_stats
+    from soroi.frames.training import xy
+    from soroi.project import Project
+    from soroi.project import open_project as open  # noqa: A004 (so.open is the way in)
+
+_WHERE = {
+    "SoroiError": ("soroi.base.errors", "SoroiError"),
+    "Project": ("soroi.project", "Project"),
+    "open": ("soroi.project", "open_project"),
+    "as_of_join": ("soroi.frames", "as_of_join"),
+    "window_stats": ("soroi.frames", "window_stats"),
+    "xy": ("soroi.frames.training", "xy"),
+    "by_time": ("soroi.declare.spec", "by_time"),
+    **{
+        name: ("soroi.declare.decorators", name)
+        for name in (
+            "at_least",
+            "dataset",
+            "decision",
+            "features",
+            "file",
+            "group",
+            "last",
+            "model",
+            "source",
+            "threshold",
+            "when_sure",
+        )
+    },
+    **{
+        name: ("soroi.declare.objective", name)
+        for name in ("accuracy", "alert_rate", "f1", "false_positive_rate", "precision", "recall")
+    },
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Project",
+    "SoroiError",
+    "accuracy",
+    "alert_rate",
+    "as_of_join",
+    "at_least",
+    "by_time",
+    "dataset",
+    "decision",
+    "f1",
+    "false_positive_rate",
+    "features",
+    "file",
+    "group",
+    "last",
+    "model",
+    "open",
+    "precision",
+    "recall",
+    "source",
+    "threshold",
+    "when_sure",
+    "window_stats",
+    "xy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'soroi' has no attribute '{name}'")
+    module, attribute = _WHERE[name]
+    found = getattr(importlib.import_module(module), attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__"})

@@ -1,0 +1,1 @@
+"""Building: what is stale and why, the plan of work, and the runs that make candidates."""

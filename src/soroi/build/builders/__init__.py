@@ -1,0 +1,1 @@
+"""How each kind of node is built, in a worker, from the versions it rests on."""

@@ -1,0 +1,224 @@
+"""Build a model: split by time, fit, keep the file with its canary rows, score what it did not learn from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from soroi.base.errors import BuildError, DataError
+from soroi.build.builders.context import BuildContext
+from soroi.declare.edge import Role
+from soroi.declare.spec import ModelSpec, TimeSplit
+from soroi.evidence import score_figures
+from soroi.frames.training import TrainingView, training
+from soroi.scoring import SavedModel, Scorer, input_columns, load_model, make_canary, save_model
+from soroi.store.records import EdgeRecord, VersionRecord
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A dataset parted by time."""
+
+    train: pl.DataFrame
+    calibration: pl.DataFrame
+    test: pl.DataFrame
+    starts: dict[str, str]
+
+
+def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], list[EdgeRecord]]:
+    """Fit a model on the training part of its dataset.
+
+    Returns:
+        Outputs, facts and edges (with those to the features it takes).
+
+    Raises:
+        BuildError: The function raised, or a part has too few rows or only one class.
+        UnsafeArtefactError: What it returned cannot be kept without running a stranger's code.
+    """
+    spec: ModelSpec = context.node.spec
+    (data,) = context.producers(Role.TRAINS_ON)
+    rows = _labelled(context, context.read_table(data), spec.target)
+    rows, scored = _with_scores(context, rows, data.facts["key"])
+    inputs = [*_feature_inputs(context, data), *scored]
+    parts = _split(context, rows, data.facts["time"], spec.split)
+    view = TrainingView(tuple(inputs), spec.target)
+    saved = _fit(context, parts.train, view)
+    scorer = load_model(saved, what=context.node.label)
+    files = {f"file:{name}": context.objects.put(content) for name, content in saved.files.items()}
+    judged = pl.concat([parts.calibration, parts.test]).select(inputs)
+    canary = make_canary(scorer, judged)
+    columns = input_columns(rows.select(inputs))
+    keep = [*data.facts["key"], data.facts["time"]]
+    tables = {
+        name: _score_table(context, scorer, part, inputs, keep)
+        for name, part in (("calibration", parts.calibration), ("test", parts.test))
+    }
+    if spec.out_of_fold:
+        tables["out_of_fold"] = _out_of_fold(context, parts.train, view, keep, data.facts["time"])
+    outputs = {**files, "canary": context.put_json(canary)}
+    outputs |= {f"scores:{name}": root for name, root in tables.items()}
+    facts = {
+        "format": saved.format,
+        "inputs": msgspec.to_builtins(columns),
+        "feature_nodes": {name: node for name, node in data.facts["features"].items() if name in inputs},
+        "score_inputs": scored,
+        "target": spec.target,
+        "parameters": {**context.node.parameters, **context.overrides},
+        "parts": {"starts": parts.starts, **_sizes(parts, spec.target)},
+        "scores": tables,
+        "figures": msgspec.to_builtins(
+            score_figures(parts.test[spec.target].to_numpy(), _test_scores(context, tables["test"]))
+        ),
+    }
+    return outputs, facts, [*_edges(context, data, inputs)]
+
+
+def _labelled(context: BuildContext, rows: pl.DataFrame, target: str) -> pl.DataFrame:
+    if target not in rows.columns:
+        raise DataError(
+            f"{context.node.label}: its dataset has no column '{target}'",
+            hint=f"the columns are {', '.join(rows.columns)}",
+            where=context.node.where,
+        )
+    if rows.schema[target] != pl.Boolean:
+        raise DataError(
+            f"{context.node.label}: the target '{target}' is {rows.schema[target]}, not Boolean",
+            hint=f"make it one in the dataset, such as pl.col('{target}') > 0",
+            where=context.node.where,
+        )
+    return rows.filter(pl.col(target).is_not_null())
+
+
+def _feature_inputs(context: BuildContext, data: VersionRecord) -> list[str]:
+    """Columns that come from features, of the nodes named by the model, in the order of the dataset."""
+    named = {edge.producer for edge in context.node.edges if edge.role is Role.USES_FEATURE}
+    origin: Mapping[str, str] = data.facts["features"]
+    absent = named - set(origin.values())
+    if absent:
+        raise DataError(
+            f"{context.node.label} takes the features {', '.join(sorted(absent))}, which are not in '{data.node}'",
+            hint="add them to the dataset",
+            where=context.node.where,
+        )
+    found = [c for c, _ in data.facts["columns"] if c in origin and (not named or origin[c] in named)]
+    if not found:
+        raise DataError(
+            f"{context.node.label}: its dataset '{data.node}' has no feature columns",
+            hint="let the dataset take a node declared with @so.features and keep its columns",
+            where=context.node.where,
+        )
+    return found
+
+
+def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """Add the score of each model that this one takes: out of fold where that model learned from the row."""
+    added: list[str] = []
+    for model in context.producers(Role.SCORES_WITH):
+        scorer = load_saved(context, model)
+        names = [column["name"] for column in model.facts["inputs"]]
+        absent = [name for name in names if name not in rows.columns]
+        if absent:
+            raise DataError(
+                f"{context.node.label} takes the score of '{model.node}', whose inputs {', '.join(absent)} "
+                "are not in its dataset",
+                hint="let the dataset take the same features",
+                where=context.node.where,
+            )
+        own = pl.Series(model.node, scorer.score(rows.select(names)))
+        honest = context.tables.read(model.facts["scores"]["out_of_fold"]).select(
+            *key, pl.col("score").alias("_honest")
+        )
+        rows = rows.with_columns(own).join(honest, on=key, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("_honest", model.node).alias(model.node)).drop("_honest")
+        added.append(model.node)
+    return rows, added
+
+
+def load_saved(context: BuildContext, model: VersionRecord) -> Scorer:
+    """The scorer behind a model version, its files checked against their digests."""
+    names = [name for name in model.outputs if name.startswith("file:")]
+    files = {name.removeprefix("file:"): context.read_object(model, name) for name in names}
+    return load_model(SavedModel(model.facts["format"], files), what=model.id)
+
+
+def _split(context: BuildContext, rows: pl.DataFrame, time: str, split: TimeSplit) -> Parts:
+    rows = rows.sort(time, *[c for c in rows.columns if c != time][:1])
+    end = rows[time].max()
+    assert isinstance(end, datetime)
+    test, calibration = end - split.test, end - split.test - split.calibration
+    at = pl.col(time)
+    parts = Parts(
+        rows.filter(at <= calibration),
+        rows.filter((at > calibration) & (at <= test)),
+        rows.filter(at > test),
+        {"calibration": calibration.isoformat(), "test": test.isoformat(), "end": end.isoformat()},
+    )
+    for name in ("train", "calibration", "test"):
+        part: pl.DataFrame = getattr(parts, name)
+        classes = part[context.node.spec.target].n_unique() if part.height else 0
+        if classes < 2:
+            raise BuildError(
+                f"{context.node.label}: the {name} part has {part.height} rows"
+                + (" of a single class" if part.height else ""),
+                hint="shorten split=so.by_time(...), or bring more data",
+                where=context.node.where,
+            )
+    return parts
+
+
+def _fit(context: BuildContext, rows: pl.DataFrame, view: TrainingView) -> SavedModel:
+    assert context.node.function is not None
+    seed = context.node.spec.seed
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (estimators with random_state=None draw from it)
+    with training(view):
+        fitted = context.call(context.node.function, rows, **context.overrides)
+    return save_model(fitted, where=context.node.where, sample=rows.select(view.inputs).head(256))
+
+
+def _score_table(
+    context: BuildContext, scorer: Scorer, part: pl.DataFrame, inputs: list[str], keep: list[str]
+) -> str:
+    target = pl.col(context.node.spec.target).alias("target")
+    scored = part.select(*keep, target).with_columns(pl.Series("score", scorer.score(part.select(inputs))))
+    return context.tables.write(scored, key=keep[:-1], time=keep[-1]).root
+
+
+def _out_of_fold(context: BuildContext, train: pl.DataFrame, view: TrainingView, keep: list[str], time: str) -> str:
+    """Scores of the training rows by models that did not learn from them: one refit per block of time."""
+    folds = context.node.spec.out_of_fold
+    block = pl.Series("_block", np.arange(train.height) * folds // train.height)
+    tables: list[pl.DataFrame] = []
+    for fold in range(folds):
+        held = train.filter(block == fold)
+        saved = _fit(context, train.filter(block != fold), view)
+        scores = load_model(saved, what=context.node.label).score(held.select(view.inputs))
+        target = pl.col(context.node.spec.target).alias("target")
+        tables.append(held.select(*keep, target).with_columns(pl.Series("score", scores)))
+    return context.tables.write(pl.concat(tables), key=keep[:-1], time=time).root
+
+
+def _test_scores(context: BuildContext, root: str) -> Any:
+    return context.tables.read(root)["score"].to_numpy()
+
+
+def _sizes(parts: Parts, target: str) -> dict[str, dict[str, int]]:
+    return {
+        name: {"rows": part.height, "positives": int(part[target].sum())}
+        for name, part in (("train", parts.train), ("calibration", parts.calibration), ("test", parts.test))
+    }
+
+
+def _edges(context: BuildContext, data: VersionRecord, inputs: list[str]) -> list[EdgeRecord]:
+    """Edges to the dataset, to the features whose columns are inputs, and to the models scored with."""
+    used = {data.facts["features"][name] for name in inputs if name in data.facts["features"]}
+    features = [edge for edge in data.edges if edge.role == Role.USES_FEATURE.value and edge.name in used]
+    fixed = [edge for edge in context.edge_records() if edge.role != Role.USES_FEATURE.value]
+    return [*fixed, *features]

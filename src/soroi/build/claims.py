@@ -1,0 +1,75 @@
+"""Claims that one version may stand in for another, recorded with their ground; and runs that never ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+
+from soroi.base.digest import digest
+from soroi.base.runtime import Runtime
+from soroi.store import ClaimRecord, Transaction, VersionRecord
+
+EQUAL_OUTPUT = "equal-output"
+
+
+def claim_equal_output(tx: Transaction, old: VersionRecord, new: VersionRecord, runtime: Runtime) -> None:
+    """Record that two definitions of a node gave the same output from the same inputs.
+
+    Args:
+        tx: A transaction that writes.
+        old: The version that was there before.
+        new: The version that came out equal.
+        runtime: Clock and actor.
+    """
+    pair = sorted((old.definition, new.definition))
+    record = ClaimRecord(
+        id=f"claim_{digest('claim', [EQUAL_OUTPUT, new.node, pair])[:16]}",
+        kind=EQUAL_OUTPUT,
+        node=new.node,
+        a=old.definition,
+        b=new.definition,
+        evidence={"versions": [old.id, new.id], "output": new.output},
+        by=runtime.actor,
+        at=runtime.clock.now(),
+    )
+    if tx.claims.add(record):
+        body = {"kind": record.kind, "node": record.node, "versions": [old.id, new.id]}
+        tx.events.append("claim.recorded", record.id, body, record.by, record.at)
+
+
+class Claims:
+    """The recorded claims, ready to be asked."""
+
+    def __init__(self, records: Iterable[ClaimRecord]) -> None:
+        self._records = {frozenset((one.a, one.b)): one for one in records}
+
+    def covering(self, used: VersionRecord, picked: VersionRecord) -> ClaimRecord | None:
+        """A claim by which the picked version may stand in for the one that was used, or ``None``."""
+        found = self._records.get(frozenset((used.definition, picked.definition)))
+        return found if found is not None and found.node == picked.node else None
+
+
+def close_interrupted(tx: Transaction, runtime: Runtime) -> list[str]:
+    """Mark the runs whose process is gone as interrupted; what they finished stays and is reused.
+
+    Returns:
+        Ids of the runs so marked.
+    """
+    closed: list[str] = []
+    for one in tx.runs.open():
+        if one.host == socket.gethostname() and not _is_alive(one.pid):
+            tx.runs.finish(one.id, "interrupted", runtime.clock.now())
+            tx.events.append("run.interrupted", one.id, {"pid": one.pid}, runtime.actor, runtime.clock.now())
+            closed.append(one.id)
+    return closed
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,333 @@
+"""A run: visits the nodes of a plan of work, reuses or builds each, and records what came of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from soroi.base.digest import digest
+from soroi.base.errors import BuildError, SoroiError
+from soroi.base.runtime import Runtime
+from soroi.build.claims import claim_equal_output, close_interrupted
+from soroi.build.executor import Executor
+from soroi.build.probe import probe_files
+from soroi.build.request import BuildRequest
+from soroi.build.task import Draft, Task
+from soroi.build.work import WorkPlan, build_edges, recipe
+from soroi.declare.fingerprint import Fingerprint
+from soroi.declare.graph import Graph
+from soroi.declare.node import Node, NodeKind
+from soroi.store import Store, Transaction
+from soroi.store.records import RunNodeRecord, RunRecord, VersionRecord
+
+SOURCE_READ = "source.read"
+"""Kind of the event that a source was read: which version came of it, and its files as they were."""
+
+Progress = Callable[[str, str, str], None]
+"""Told of each change: node id, status (``running``, ``built``, ``reused``, ``failed``, ``skipped``), and a note."""
+
+
+@dataclass(frozen=True)
+class RunCode:
+    """The code a run works with, captured before it began."""
+
+    digest: str
+    """Digest of the archive, an object of the store."""
+
+    module: str
+    """Module with the declarations."""
+
+    home: str
+    """Folder of the project."""
+
+    graph: Graph
+    """The declarations, loaded from the captured code."""
+
+    fingerprints: Mapping[str, Fingerprint]
+    """The fingerprint of each node, of the captured code."""
+
+
+@dataclass
+class RunResult:
+    """What came of a run."""
+
+    id: str
+    """Id of the run."""
+
+    nodes: dict[str, RunNodeRecord] = field(default_factory=dict)
+    """What came of each visited node."""
+
+    versions: dict[str, VersionRecord] = field(default_factory=dict)
+    """The version of each visited node that was built or reused."""
+
+    @property
+    def failed(self) -> list[RunNodeRecord]:
+        """The nodes that failed."""
+        return [one for one in self.nodes.values() if one.status == "failed"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every visited node has a version."""
+        return all(one.status in ("built", "reused") for one in self.nodes.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        body = {name: msgspec.to_builtins(one) for name, one in self.nodes.items()}
+        return {"run": self.id, "ok": self.ok, "nodes": body}
+
+
+class Run:
+    """One build in progress. The process that holds it is the only one that writes its results."""
+
+    def __init__(
+        self,
+        store: Store,
+        code: RunCode,
+        plan: WorkPlan,
+        request: BuildRequest,
+        *,
+        runtime: Runtime,
+        progress: Progress | None = None,
+    ) -> None:
+        self._store = store
+        self._code = code
+        self._plan = plan
+        self._request = request
+        self._runtime = runtime
+        self._progress: Progress = progress or (lambda node, status, note: None)
+        self._result = RunResult(runtime.ids.new("run"))
+        self._recipes: dict[str, str] = {}
+        self._taken: dict[str, VersionRecord] = dict(plan.taken)
+
+    def go(self, executor: Executor) -> RunResult:
+        """Do the work. A failed node stops only what depends on it; what was finished is kept.
+
+        Args:
+            executor: Runs the tasks.
+        """
+        self._start()
+        waiting = list(self._plan.scope)
+        running: dict[Future[Draft], str] = {}
+        status = "failed"
+        try:
+            while waiting or running:
+                waiting = self._begin_ready(waiting, running, executor)
+                if running:
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        self._finish(running.pop(future), future)
+            status = "done" if self._result.ok else "failed"
+        except BaseException:
+            status = "interrupted"
+            raise
+        finally:
+            self._end(status)
+        return self._result
+
+    def _start(self) -> None:
+        now = self._runtime.clock.now()
+        record = RunRecord(
+            id=self._result.id,
+            request={**self._request.to_dict(), "scope": list(self._plan.scope), "code": self._code.digest},
+            by=self._runtime.actor,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=now,
+        )
+        with self._store.catalogue.write() as tx:
+            close_interrupted(tx, self._runtime)
+            tx.runs.start(record)
+
+    def _end(self, status: Any) -> None:
+        with self._store.catalogue.write() as tx:
+            tx.runs.finish(self._result.id, status, self._runtime.clock.now())
+
+    def _begin_ready(self, waiting: list[str], running: dict[Future[Draft], str], executor: Executor) -> list[str]:
+        """Visit every node whose producers are settled; gives those that must wait."""
+        left: list[str] = []
+        for name in waiting:
+            producers = [edge.producer for edge in build_edges(self._code.graph[name])]
+            unsettled = [p for p in producers if p not in self._taken]
+            stopped = [p for p in unsettled if p in self._result.nodes]
+            if stopped:
+                self._note(name, "skipped", f"'{stopped[0]}', which it rests on, was not built")
+            elif unsettled:
+                left.append(name)
+            elif not self._reuse(name, producers):
+                running[executor.submit(self._task(name, producers))] = name
+                self._progress(name, "running", "")
+        return left
+
+    def _reuse(self, name: str, producers: list[str]) -> bool:
+        node = self._code.graph[name]
+        inputs = {producer: self._taken[producer] for producer in producers}
+        made = recipe(node, self._code.fingerprints[name], self._request.overrides.get(name, {}), inputs)
+        self._recipes[name] = made
+        if self._request.force and name in self._plan.wanted:
+            return False
+        with self._store.catalogue.read() as tx:
+            if node.kind is NodeKind.SOURCE:
+                found = None if self._request.refresh else self._unchanged(tx, node)
+            else:
+                found = tx.versions.by_recipe(made)
+        if found is None:
+            return False
+        self._taken[name] = found
+        self._result.versions[name] = found
+        same = "its files did not change" if node.kind is NodeKind.SOURCE else "nothing it is built from changed"
+        self._note(name, "reused", same, version=found)
+        return True
+
+    def _unchanged(self, tx: Transaction, node: Node) -> VersionRecord | None:
+        """The version that was read from the same files, as they still are; ``None``: it must be read."""
+        if not node.spec.files:
+            return None
+        wanted = self._look(node.name)
+        for event in reversed(tx.events.list(kind=SOURCE_READ, subject=node.name)):
+            if {**event.body, **wanted} == event.body:
+                now = probe_files(node.spec.files, Path(self._code.home), node)
+                return tx.versions.get(event.body["version"]) if now == event.body["files"] else None
+        return None
+
+    def _look(self, name: str) -> dict[str, Any]:
+        as_of = self._request.as_of
+        return {"recipe": self._recipes[name], "as_of": as_of.isoformat() if as_of else None}
+
+    def _task(self, name: str, producers: list[str]) -> Task:
+        config = self._store.config
+        return Task(
+            node=name,
+            project_root=self._code.home,
+            module=self._code.module,
+            code=self._code.digest,
+            store_root=str(config.root),
+            project=config.project,
+            objects=config.objects,
+            inputs={producer: self._taken[producer] for producer in producers},
+            overrides=dict(self._request.overrides.get(name, {})),
+            as_of=self._request.as_of,
+        )
+
+    def _finish(self, name: str, future: Future[Draft]) -> None:
+        try:
+            draft = future.result()
+        except SoroiError as error:
+            self._fail(name, error)
+            return
+        except Exception as error:
+            self._fail(name, BuildError(f"'{name}' could not be built: {type(error).__name__}: {error}"))
+            return
+        record = self._record(name, draft)
+        log = self._store.objects.put(draft.log.encode()) if draft.log else None
+        with self._store.catalogue.write() as tx:
+            known = not tx.versions.add(record)
+            if known:
+                record = tx.versions.get(record.id)
+            else:
+                self._claim_equal(tx, record)
+                body = {"version": record.id, "run": self._result.id, "output": record.output}
+                tx.events.append("version.built", record.id, body, self._runtime.actor, record.at)
+            is_source = self._code.graph[name].kind is NodeKind.SOURCE
+            status = "reused" if known and is_source else "built"
+            note = "the data did not change" if status == "reused" else ""
+            if is_source:
+                look = {"version": record.id, "files": draft.facts["files"], **self._look(name)}
+                tx.events.append(SOURCE_READ, name, look, self._runtime.actor, self._runtime.clock.now())
+            self._put(tx, name, status, note, record, draft.seconds, None, log)
+        self._taken[name] = record
+        self._result.versions[name] = record
+        self._progress(name, status, note or _told(record))
+
+    def _record(self, name: str, draft: Draft) -> VersionRecord:
+        node = self._code.graph[name]
+        overrides = dict(self._request.overrides.get(name, {}))
+        fingerprint = self._code.fingerprints[name].with_parameters(overrides)
+        output = digest("output", draft.outputs)
+        whole = digest(
+            "version",
+            {"node": name, "recipe": self._recipes[name], "output": output, "definition": fingerprint.definition},
+        )
+        return VersionRecord(
+            id=f"{name}@{whole[:12]}",
+            digest=whole,
+            node=name,
+            kind=node.kind.value,
+            recipe=self._recipes[name],
+            definition=fingerprint.definition,
+            output=output,
+            fingerprint=fingerprint.to_dict(),
+            edges=draft.edges,
+            outputs=draft.outputs,
+            overrides=overrides,
+            code=self._code.digest,
+            environment=draft.environment,
+            facts={**draft.facts, "seconds": round(draft.seconds, 3)},
+            watermark=draft.watermark,
+            run=self._result.id,
+            by=self._runtime.actor,
+            at=self._runtime.clock.now(),
+        )
+
+    def _claim_equal(self, tx: Transaction, record: VersionRecord) -> None:
+        """Record that another definition gave the same output, so that they may stand in for each other."""
+        for other in tx.versions.of_node(record.node):
+            if other.output == record.output and other.definition != record.definition:
+                claim_equal_output(tx, other, record, self._runtime)
+                return
+
+    def _fail(self, name: str, error: SoroiError) -> None:
+        log_text = error.fields.pop("log", "")
+        seconds = error.fields.pop("seconds", None)
+        try:
+            log = self._store.objects.put(log_text.encode()) if log_text else None
+        except SoroiError:  # the disk is full: the failure itself matters more than its log
+            log = None
+        with self._store.catalogue.write() as tx:
+            self._put(tx, name, "failed", error.message, None, seconds, error.to_dict(), log)
+        self._progress(name, "failed", str(error))
+
+    def _note(self, name: str, status: str, note: str, version: VersionRecord | None = None) -> None:
+        with self._store.catalogue.write() as tx:
+            self._put(tx, name, status, note, version, None, None, None)
+        self._progress(name, status, note)
+
+    def _put(
+        self,
+        tx: Transaction,
+        name: str,
+        status: Any,
+        reason: str,
+        version: VersionRecord | None,
+        seconds: float | None,
+        error: dict[str, Any] | None,
+        log: str | None,
+    ) -> None:
+        record = RunNodeRecord(
+            run=self._result.id,
+            node=name,
+            status=status,
+            version=version.id if version else None,
+            seconds=seconds,
+            reason=reason or None,
+            error=error,
+            log=log,
+        )
+        tx.runs.put_node(record)
+        self._result.nodes[name] = record
+
+
+def _told(record: VersionRecord) -> str:
+    """One line about a fresh version, for progress."""
+    facts = record.facts
+    for figure in facts.get("figures", ()):
+        if figure["name"] in ("roc_auc", "recall") and figure["value"] is not None:
+            return f"{figure['name']} {figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"{facts['rows']:,} rows" if "rows" in facts else ""

@@ -1,0 +1,125 @@
+"""Whether a consumer is in step with a producer: built against it, or against one that is proven equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from soroi.base.duration import brief
+from soroi.base.reason import Reason
+from soroi.build.claims import Claims
+from soroi.store import ClaimRecord, VersionRecord
+
+
+@dataclass(frozen=True)
+class EdgeStep:
+    """How an edge stands."""
+
+    reason: Reason | None
+    """Why the consumer is behind; ``None``: it is in step."""
+
+    claim: ClaimRecord | None = None
+    """The claim it rests on, if it needs one."""
+
+
+def edge_step(consumer: VersionRecord, used: VersionRecord, picked: VersionRecord, claims: Claims) -> EdgeStep:
+    """Judge one edge.
+
+    Args:
+        consumer: The version that was built.
+        used: The version of the producer that it was built against.
+        picked: The version of the producer that it would work with.
+        claims: The recorded claims.
+    """
+    if used.id == picked.id or used.output == picked.output:
+        return EdgeStep(None)
+    if picked.kind == "features":
+        if used.definition == picked.definition:
+            return EdgeStep(None)
+        claim = claims.covering(used, picked)
+        if claim is not None:
+            return EdgeStep(None, claim)
+    text = f"{consumer.node} was built against {used.id}, not against {picked.id}"
+    facts = {"built_against": used.id, "picked": picked.id, "consumer": consumer.id}
+    return EdgeStep(Reason("behind", text, consumer.node, facts=facts))
+
+
+@dataclass(frozen=True)
+class DataUse:
+    """The versions of one source that a set of nodes rests on."""
+
+    source: str
+    """Id of the source."""
+
+    versions: Mapping[str, VersionRecord]
+    """The versions, by id."""
+
+    users: Mapping[str, tuple[str, ...]]
+    """Ids of the nodes that rest on each version, by version id."""
+
+    allowed: timedelta | None
+    """How far apart the versions may be; ``None``: not at all."""
+
+    @property
+    def spread(self) -> timedelta:
+        """How far apart, in data time, the oldest and the newest version are."""
+        marks = [one.watermark for one in self.versions.values() if one.watermark is not None]
+        return max(marks) - min(marks) if marks else timedelta(0)
+
+    @property
+    def newest(self) -> VersionRecord:
+        """The version with the latest data."""
+        return max(self.versions.values(), key=lambda one: (one.watermark is not None, one.watermark, one.at))
+
+    def behind(self) -> list[Reason]:
+        """Who rests on data too old beside the newest; empty when the data is in step."""
+        if len({one.output for one in self.versions.values()}) <= 1:
+            return []
+        if self.allowed is not None and self.spread <= self.allowed:
+            return []
+        newest = self.newest
+        late = [version for version in self.versions if version != newest.id]
+        within = f"more than in_step={brief(self.allowed)}" if self.allowed else "and it declares no in_step="
+        return [
+            Reason(
+                "data",
+                f"{node} rests on {version}, {_distance(self.versions[version], newest)} behind {newest.id}, {within}",
+                node,
+                facts={"source": self.source, "rests_on": version, "newest": newest.id},
+            )
+            for version in sorted(late)
+            for node in self.users[version]
+        ]
+
+
+def _distance(old: VersionRecord, new: VersionRecord) -> str:
+    if old.watermark is None or new.watermark is None:
+        return "another version"
+    return brief(new.watermark - old.watermark)
+
+
+def data_uses(
+    rests: Mapping[str, Iterable[VersionRecord]], allowed: Mapping[str, timedelta | None]
+) -> dict[str, DataUse]:
+    """Gather which versions of each source a set of nodes rests on.
+
+    Args:
+        rests: For each node, the source versions it rests on.
+        allowed: For each source, how far apart its versions may be.
+    """
+    versions: dict[str, dict[str, VersionRecord]] = {}
+    users: dict[str, dict[str, list[str]]] = {}
+    for node, records in rests.items():
+        for record in records:
+            versions.setdefault(record.node, {})[record.id] = record
+            users.setdefault(record.node, {}).setdefault(record.id, []).append(node)
+    return {
+        source: DataUse(
+            source,
+            found,
+            {version: tuple(sorted(set(names))) for version, names in users[source].items()},
+            allowed.get(source),
+        )
+        for source, found in versions.items()
+    }

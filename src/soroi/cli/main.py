@@ -1,0 +1,86 @@
+"""The entry: finds the command, runs it, and turns what it raises into a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from soroi import __version__
+from soroi.cli.failure import EXIT_CODES, report, report_usage
+from soroi.cli.output import guarded
+
+COMMANDS = {
+    "Begin": {
+        "init": "Make a project from a template.",
+        "demo": "Walk the whole loop on real flights, in a project of its own.",
+        "doctor": "Find out what is wrong with this installation and this project.",
+    },
+    "Build": {
+        "status": "What is fresh, what is stale and why, what is staged and live.",
+        "build": "Make candidates; nothing that is staged or live changes.",
+    },
+    "Release": {
+        "plan": "What a release would do, what stands in its way, and what to do next.",
+        "stage": "Gather versions for the next release; seals the set when it is in step.",
+        "release": "Make the staged set live: all of it, or none.",
+        "rollback": "Go back to an earlier release.",
+    },
+    "Run": {
+        "serve": "Answer over HTTP.",
+        "trace": "From an answer, a version or a release to everything it rests on.",
+    },
+}
+"""The commands, by group, each with what it does. Their modules are imported only when they run."""
+
+
+def make_app() -> App:
+    """The command line, with nothing loaded yet."""
+    codes = "  \n".join(f"{code}: {meaning}" for code, meaning in EXIT_CODES.items())
+    app = App(
+        name="soroi",
+        help="Keeps machine-learned decisions in step: build, stage, release, serve and trace them as one set.",
+        help_epilogue=f"Exit status:\n\n{codes}",
+        help_format="markdown",
+        version=__version__,
+        result_action="return_value",
+    )
+    for group, commands in COMMANDS.items():
+        for name, what in commands.items():
+            app.command(f"soroi.cli.{name}:{name}", name=name, help=what, group=group, sort_key=len(commands))
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        arguments: What follows ``soroi``; default: that of the process.
+
+    Returns:
+        The exit status; see :data:`soroi.cli.failure.EXIT_CODES`.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with guarded("--json" in given):
+        try:
+            done = make_app()(given, exit_on_error=False, print_error=False, help_on_error=False)
+            sys.stdout.flush()
+        except CycloptsError as error:
+            chain = " ".join(("soroi", *(error.command_chain or ())))
+            return report_usage(_plain(error), chain, given)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            return report(error, given)
+    return done if isinstance(done, int) else 0
+
+
+def _plain(error: CycloptsError) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""``soroi plan``: what a release would do, and why it may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from soroi.base.duration import brief
+from soroi.base.reason import Reason
+from soroi.cli.common import Common, opened
+from soroi.cli.output import show, styled, table
+from soroi.cli.reasons import brief_reasons, reason_tree
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from soroi.project import Project
+    from soroi.release import PlanNode, ReleasePlan
+
+
+def plan(environment: str = "production", *, explain: str | None = None, common: Common | None = None) -> int:
+    """What a release would do, what stands in its way, and what to do next. Changes nothing.
+
+    Args:
+        environment: The head that would be moved.
+        explain: Tell the whole tree of reasons of this node.
+    """
+    common = common or Common()
+    with opened(common) as project:
+        if explain is not None:
+            _explain(common, project, project.plan(environment), explain)
+        else:
+            made = project.plan(environment)
+            show(common, made.to_dict(), *plan_lines(made))
+    return 0
+
+
+def plan_lines(made: ReleasePlan) -> list[RenderableType]:
+    """A plan for people."""
+    work = [one for one in made.nodes if one.action.is_work]
+    lines: list[RenderableType] = [_verdict(made), ""]
+    if work:
+        lines += [table(("node", "needs", "reaches", "took", "because"), [_row(one) for one in work]), ""]
+    if made.changes:
+        title = f"A release would change {len(made.changes)} of what {made.environment} answers with:"
+        rows: list[list[Any]] = [[node, old or "–", "→", new or "–"] for node, (old, new) in made.changes.items()]
+        lines += [title, table(("node", "live", "", "staged"), rows), ""]
+    lines += ["Next:", *(f"  {command}" for command in made.commands)] if made.commands else ["Nothing to do."]
+    return lines
+
+
+def _verdict(made: ReleasePlan) -> RenderableType:
+    if made.releasable:
+        return styled(f"Staging is in step: {made.manifest} can be released to {made.environment}.", "bold green")
+    if made.manifest is not None:
+        return styled(f"Staging is in step, and live in {made.environment} ({made.live}).", "bold green")
+    lacking = [*(reason.subject or "" for reason in made.report.missing), *made.behind]
+    if not lacking:
+        return styled("Staging is in step with itself, and not sealed: the declarations changed since.", "yellow")
+    if not made.behind:
+        return styled(f"Staging lacks {len(lacking)}: {', '.join(lacking)}.", "bold yellow")
+    return styled(f"Staging is out of step: {', '.join(lacking)}.", "bold yellow")
+
+
+def _row(one: PlanNode) -> list[Any]:
+    took = brief(one.seconds) if one.seconds is not None else ""
+    return [one.node, styled(one.action.value, "yellow"), ", ".join(one.reaches), took, brief_reasons(one.because)]
+
+
+def _explain(common: Common, project: Project, made: ReleasePlan, name: str) -> None:
+    project.graph[name]
+    one = next(node for node in made.nodes if node.node == name)
+    behind = made.report.behind.get(name, ())
+    known = {reason.text for reason in one.because}
+    because: list[Reason] = [*one.because, *(reason for reason in behind if reason.text not in known)]
+    data = {**one.to_dict(), "behind": [reason.to_dict() for reason in behind]}
+    title = f"{name} ({one.kind.value}) needs: {one.action.value}"
+    if not because:
+        show(common, data, f"{title}. It is as declared, and in step.")
+        return
+    reached = f"It reaches {', '.join(one.reaches)}." if one.reaches else "It reaches no decision."
+    owner = f" Ask {one.owner}." if one.owner else ""
+    show(common, data, reason_tree(title, because), "", f"{reached}{owner}")

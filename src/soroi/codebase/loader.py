@@ -1,0 +1,187 @@
+"""Load a project's declarations, apart from every other version of the same project in this process.
+
+The modules of a project are kept in a registry of their own instead of ``sys.modules``, and an ``import`` written
+in one of them looks there first. So a server can hold two releases with different code for the same feature, and
+a notebook can import the project as well.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib.util
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from soroi.base.errors import DeclarationError, SoroiError
+from soroi.declare.declaration import Declaration, declaration_of
+from soroi.declare.graph import Graph, build_graph
+from soroi.declare.node import NodeKind
+
+_LOCK = threading.RLock()
+_NAMED_BY_VARIABLE = (NodeKind.THRESHOLD, NodeKind.DECISION)
+
+
+class Codebase:
+    """The loaded code of a project: its modules and the graph they declare."""
+
+    def __init__(self, root: Path, module: str, home: Path | None = None, *, named_home: bool = False) -> None:
+        self.root = root.resolve()
+        self.home = (home or root).resolve()
+        self.module = module
+        self._code_base = self.home if named_home else self.root
+        self.modules: dict[str, ModuleType] = {}
+        with _LOCK:
+            self._load(module)
+            self.graph: Graph = build_graph(self._declarations())
+
+    def owns(self, name: str) -> bool:
+        """Whether a module of that name belongs to the project."""
+        return self._path(name.partition(".")[0]) is not None
+
+    @contextlib.contextmanager
+    def visible(self) -> Iterator[None]:
+        """Show the project's modules in ``sys.modules`` for as long as the block runs."""
+        with _LOCK, _shown(self.modules):
+            yield
+
+    def _path(self, name: str) -> Path | None:
+        base = self.root.joinpath(*name.split("."))
+        if (base / "__init__.py").is_file():
+            return base / "__init__.py"
+        if base.with_suffix(".py").is_file():
+            return base.with_suffix(".py")
+        return base if base.is_dir() and any(base.glob("*.py")) else None
+
+    def _load(self, name: str) -> ModuleType:
+        if name in self.modules:
+            return self.modules[name]
+        parent, _, child = name.rpartition(".")
+        if parent:
+            self._load(parent)
+        path = self._path(name)
+        if path is None:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        module = self._new_module(name, path)
+        self.modules[name] = module
+        if path.is_file():
+            self._run(module, path)
+        if parent:
+            setattr(self.modules[parent], child, module)
+        return module
+
+    def _new_module(self, name: str, path: Path) -> ModuleType:
+        is_package = path.name == "__init__.py" or path.is_dir()
+        folder = path.parent if path.is_file() else path
+        spec = importlib.util.spec_from_file_location(
+            name, path if path.is_file() else None, submodule_search_locations=[str(folder)] if is_package else None
+        )
+        if spec is None:
+            spec = importlib.util.spec_from_loader(name, loader=None, is_package=True)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        module = importlib.util.module_from_spec(spec)
+        if path.is_file():
+            module.__file__ = str(self.home / path.relative_to(self.root))
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._import}
+        return module
+
+    def _run(self, module: ModuleType, path: Path) -> None:
+        try:
+            shown = self._code_base / path.relative_to(self.root)
+            code = compile(path.read_bytes(), str(shown), "exec", dont_inherit=True)
+            with _shown(self.modules):
+                exec(code, module.__dict__)  # the project's own code: this is what loading means
+        except SoroiError:
+            self.modules.pop(module.__name__, None)
+            raise
+        except SyntaxError as error:
+            self.modules.pop(module.__name__, None)
+            raise DeclarationError(
+                f"{path.name} is not valid Python: {error.msg}", where=f"{path.name}:{error.lineno}"
+            ) from error
+        except Exception as error:
+            self.modules.pop(module.__name__, None)
+            raise DeclarationError(
+                f"{path.name} raised {type(error).__name__} while it was loaded: {error}",
+                hint="run it with python to see the whole traceback",
+                where=self._last_place(error, path),
+            ) from error
+
+    def _last_place(self, error: BaseException, path: Path) -> str:
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [f for f in frames if Path(f.filename).is_relative_to(self._code_base)]
+        return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else path.name
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002 (the names that __import__ has)
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        full = name
+        if level:
+            package = str((globals or {}).get("__package__") or "")
+            full = importlib.util.resolve_name("." * level + name, package)
+        if not self.owns(full):
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        with _LOCK:
+            module = self._load(full)
+            for one in fromlist or ():
+                if one != "*" and not hasattr(module, one) and self._path(f"{full}.{one}"):
+                    self._load(f"{full}.{one}")
+            return module if fromlist else self.modules[full.partition(".")[0]]
+
+    def _declarations(self) -> list[Declaration]:
+        found: dict[int, Declaration] = {}
+        for module in self.modules.values():
+            for variable, value in list(vars(module).items()):
+                declared = declaration_of(value)
+                if declared is None:
+                    continue
+                if declared.name is None and declared.kind in _NAMED_BY_VARIABLE and not variable.startswith("_"):
+                    declared.name = variable
+                elif declared.name is None and declared.function is not None:
+                    declared.name = declared.function.__name__
+                found[id(declared)] = declared
+        return sorted(found.values(), key=lambda one: (one.module, one.where, one.name or ""))
+
+
+def load(root: Path, module: str, home: Path | None = None, *, named_home: bool = False) -> Codebase:
+    """Load the declarations of a project.
+
+    Args:
+        root: Folder that holds the code.
+        module: Module with the declarations.
+        home: Folder of the project, when the code is a captured copy: ``__file__`` points there, so that code that
+            finds its data beside itself goes on finding it. Default: ``root``.
+        named_home: Whether functions name ``home`` as their place too, for tracebacks, rather than where the code
+            was read from.
+
+    Raises:
+        DeclarationError: The code raises or declares something wrong; names file and line.
+    """
+    return Codebase(root, module, home, named_home=named_home)
+
+
+@contextlib.contextmanager
+def _shown(modules: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Modules in ``sys.modules`` for a while: class creation and ``inspect`` look there."""
+    missing = object()
+    before = {name: sys.modules.get(name, missing) for name in modules}
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is missing:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module  # type: ignore[assignment]

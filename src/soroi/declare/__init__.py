@@ -1,0 +1,1 @@
+"""Declaring: nodes, edges, the graph, access and fingerprints. Pure: no input or output."""

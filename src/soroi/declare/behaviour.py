@@ -1,0 +1,57 @@
+"""The behaviour of a declared function: everything that decides what it does, as digested components.
+
+Comments, formatting, docstrings and annotations do not count. What the function reaches in the project does:
+helpers, classes, constants, closures, decorators, defaults, imports in its body; and the locked versions of the
+libraries that all this uses. Values are taken as they are now. What cannot be found out is named as unknown and
+never passed over: stale when in doubt.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from soroi.declare.behaviour_component import Behaviour, Component, ComponentKind
+from soroi.declare.behaviour_difference import difference
+from soroi.declare.behaviour_explorer import Explorer
+from soroi.declare.behaviour_reach import Unit, Walk
+
+__all__ = ["Behaviour", "Component", "ComponentKind", "difference", "function_behaviour"]
+
+
+def function_behaviour(
+    function: Callable[..., Any],
+    *,
+    in_project: Callable[[str], bool],
+    libraries: Callable[[str], str | None],
+) -> Behaviour:
+    """Find out what decides what a function does.
+
+    Args:
+        function: A function, method, lambda, partial, class or other callable.
+        in_project: Whether a module (by its full name) belongs to the project, so that its code is looked at.
+        libraries: The locked version behind a top-level module that is neither of the project nor of the standard
+            library; ``None`` when it is not known.
+
+    Returns:
+        The components by key, and what could not be found out.
+    """
+    walk = Walk(in_project, libraries)
+    explorer = Explorer(walk)
+    if isinstance(function, types.FunctionType):
+        explorer.function(function, "the function itself", "code")
+    else:
+        _other_callable(explorer, function)
+    walk.run()
+    for unit in walk.units.values():
+        if unit.via == "the function itself":
+            unit.via = None
+    return walk.behaviour()
+
+
+def _other_callable(explorer: Explorer, function: Callable[..., Any]) -> None:
+    name = str(getattr(function, "__name__", type(function).__name__))
+    unit = Unit("callable", "code", name, None, name, str(getattr(function, "__module__", "") or ""))
+    explorer.walk.units[unit.key] = unit
+    explorer.value(unit, function, unit, None)

@@ -1,0 +1,176 @@
+"""Fingerprints: what a node would be built from, own and upstream, behaviour and description kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from soroi.base.digest import canonical, digest
+from soroi.base.reason import Reason
+from soroi.declare.behaviour import Component, difference, function_behaviour
+from soroi.declare.graph import Graph
+from soroi.declare.node import Node, NodeKind
+
+PARAMETER = "parameter:"
+OPTION = "option:"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digest of what a node would be built from, with the components it is made of."""
+
+    components: Mapping[str, Component]
+    """Own behaviour, part by part: code, helpers, constants, options, parameters, libraries."""
+
+    description: Mapping[str, Any]
+    """Own description: owner, docstring, access… It is recorded and never makes a node stale."""
+
+    unknown: tuple[Reason, ...]
+    """What could not be resolved. With any of these a status is unknown, never fresh."""
+
+    upstream_behaviour: str
+    """Digest over the behaviour of everything upstream."""
+
+    upstream_description: str
+    """Digest over the description of everything upstream."""
+
+    @property
+    def behaviour(self) -> str:
+        """Digest of the own behaviour."""
+        return digest("behaviour", {key: part.digest for key, part in self.components.items()})
+
+    @property
+    def definition(self) -> str:
+        """Digest of the own behaviour as it works in serving: two versions that share it compute alike."""
+        return self.behaviour
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as stored with a version."""
+        return {
+            "components": {key: part.to_dict() for key, part in self.components.items()},
+            "behaviour": self.behaviour,
+            "description": dict(self.description),
+            "unknown": [reason.to_dict() for reason in self.unknown],
+            "upstream_behaviour": self.upstream_behaviour,
+            "upstream_description": self.upstream_description,
+        }
+
+    def with_parameters(self, overrides: Mapping[str, Any]) -> Fingerprint:
+        """The same, with hyper-parameters replaced by those a caller named."""
+        changed = {PARAMETER + name: _parameter(name, value) for name, value in overrides.items()}
+        return Fingerprint(
+            {**self.components, **changed},
+            self.description,
+            self.unknown,
+            self.upstream_behaviour,
+            self.upstream_description,
+        )
+
+
+def fingerprints(
+    graph: Graph, *, in_project: Callable[[str], bool], libraries: Callable[[str], str | None]
+) -> dict[str, Fingerprint]:
+    """The fingerprint of every node of a graph.
+
+    Args:
+        graph: The graph.
+        in_project: Whether a module of that name belongs to the project.
+        libraries: Version of the distribution that brings a top-level module; ``None`` when it has none.
+    """
+    made: dict[str, Fingerprint] = {}
+    for node in graph:
+        made[node.name] = _fingerprint(node, made, in_project, libraries)
+    return made
+
+
+def changes(old: Mapping[str, Any], new: Fingerprint, overrides: Mapping[str, Any]) -> list[Reason]:
+    """What moved between a stored fingerprint and the present one, as reasons.
+
+    Hyper-parameters that the caller of that build named are a choice, not a change: they are left out.
+
+    Args:
+        old: A fingerprint as stored by :meth:`Fingerprint.to_dict`.
+        new: The present one.
+        overrides: The hyper-parameters that the build was told.
+    """
+    chosen = {PARAMETER + name for name in overrides}
+    before = {key: part for key, part in old["components"].items() if key not in chosen}
+    after = {key: part.to_dict() for key, part in new.components.items() if key not in chosen}
+    declared = sorted(key for key in {*before, *after} if key.startswith((PARAMETER, OPTION)))
+    reasons = [_declared_change(key, before.get(key), after.get(key)) for key in declared]
+    code = difference(
+        {key: part for key, part in before.items() if key not in declared},
+        {key: part for key, part in after.items() if key not in declared},
+    )
+    return [*code, *(one for one in reasons if one is not None)]
+
+
+def _declared_change(key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Reason | None:
+    """What moved in one option or parameter, or ``None``."""
+    if before is not None and after is not None and before["digest"] == after["digest"]:
+        return None
+    what = "parameter" if key.startswith(PARAMETER) else "option"
+    facts = {"key": key, "change": "changed" if before and after else "added" if after else "removed"}
+    if before is None:
+        text = f"the {what} {(after or {})['label']} is new"
+    elif after is None:
+        text = f"the {what} {before['label']} is gone"
+    else:
+        text = f"the {what} {before['label']} is now {after['label']}"
+    return Reason("parameter" if what == "parameter" else "policy", text, key, facts=facts)
+
+
+def _fingerprint(
+    node: Node,
+    made: Mapping[str, Fingerprint],
+    in_project: Callable[[str], bool],
+    libraries: Callable[[str], str | None],
+) -> Fingerprint:
+    components: dict[str, Component] = {}
+    unknown: list[Reason] = []
+    functions = [node.function] if node.function else []
+    if node.kind is NodeKind.DECISION:
+        functions += list(node.spec.fallbacks)
+    for function in functions:
+        found = function_behaviour(function, in_project=in_project, libraries=libraries)
+        components.update(found.components)
+        unknown.extend(found.unknown)
+    for name, value in node.spec.behaviour().items():
+        components[OPTION + name] = _component("option", f"{name}=", value)
+    for index, edge in enumerate(node.edges):
+        shape = {"role": edge.role.value, "producer": edge.producer, "options": dict(edge.options), "at": index}
+        components[f"{OPTION}input:{edge.role.value}:{edge.producer}"] = _component(
+            "option", f"input '{edge.producer}'", shape
+        )
+    for name, value in node.parameters.items():
+        try:
+            components[PARAMETER + name] = _parameter(name, value)
+        except TypeError as error:
+            unknown.append(Reason("unknown", f"parameter '{name}' of {node.label}: {error}", node.name))
+    producers = sorted({edge.producer for edge in node.edges})
+    return Fingerprint(
+        components,
+        _description(node),
+        tuple(unknown),
+        digest("upstream", {p: [made[p].behaviour, made[p].upstream_behaviour] for p in producers}),
+        digest(
+            "upstream-description",
+            {p: [digest("description", made[p].description), made[p].upstream_description] for p in producers},
+        ),
+    )
+
+
+def _description(node: Node) -> dict[str, Any]:
+    team = {"name": node.group.name, "owner": node.group.owner} if node.group else None
+    return {"doc": node.doc, "group": team, "access": node.access.value, **node.spec.description()}
+
+
+def _parameter(name: str, value: Any) -> Component:
+    return _component("parameter", f"{name}=", value)
+
+
+def _component(kind: str, label: str, value: Any) -> Component:
+    canonical(value)
+    text = f"{label}{value!r}" if label.endswith("=") else label
+    return Component(digest=digest(kind, value), kind=kind, label=text, source=None, via=None)

@@ -1,0 +1,359 @@
+"""The open project: declarations, store, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from soroi.base.errors import ConfigError, OutOfStepError, RefusedError
+from soroi.base.runtime import Runtime
+from soroi.build.claims import Claims
+from soroi.build.code import keep_code, lay_out
+from soroi.build.executor import Executor
+from soroi.build.reference import PRODUCTION, VersionIndex, read_references
+from soroi.build.request import BuildRequest, check_request
+from soroi.build.run import SOURCE_READ, Progress, Run, RunCode, RunResult
+from soroi.build.status import NodeStatus, StatusInputs, statuses
+from soroi.build.work import plan_work
+from soroi.codebase import Codebase, ProjectConfig, capture, find_project, library_version, load, read_config
+from soroi.declare.fingerprint import Fingerprint, fingerprints
+from soroi.declare.graph import Graph
+from soroi.project.render import Rich, StatusTable, VersionTable
+from soroi.release import (
+    LOADS,
+    ReleaseOutcome,
+    ReleasePlan,
+    StageOutcome,
+    StepReport,
+    check_step,
+    make_plan,
+    release,
+    rollback,
+    stage,
+)
+from soroi.release.heads import Judge
+from soroi.release.manifest import Manifest, out_of_step, read_manifest
+from soroi.release.plan import PlanInputs
+from soroi.store import Store, StoreConfig, Transaction, VersionRecord, open_store
+
+
+class Project(Rich):
+    """A project: its declarations as they are on disk now, and its store.
+
+    Args:
+        config: What ``soroi.toml`` says.
+        runtime: Clock, ids and actor.
+    """
+
+    def __init__(self, config: ProjectConfig, runtime: Runtime | None = None) -> None:
+        self.config = config
+        self.runtime = runtime or Runtime()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened at the first use."""
+        config = self.config
+        return open_store(
+            StoreConfig(config.store, config.name, config.catalogue, config.objects), runtime=self.runtime
+        )
+
+    @cached_property
+    def code(self) -> Codebase:
+        """The declarations, loaded at the first use.
+
+        Raises:
+            DeclarationError: Something is declared wrong; names file and line.
+        """
+        return load(self.config.root, self.config.module)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the declarations."""
+        return self.code.graph
+
+    @cached_property
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """What each node would be built from now."""
+        return code_fingerprints(self.code)
+
+    def reload(self) -> None:
+        """Read the declarations again."""
+        for name in ("code", "fingerprints"):
+            self.__dict__.pop(name, None)
+
+    def close(self) -> None:
+        """Close the store."""
+        if "store" in self.__dict__:
+            self.store.close()
+            del self.__dict__["store"]
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def statuses(self) -> dict[str, NodeStatus]:
+        """The status of every node, producers before consumers."""
+        with self.store.catalogue.read() as tx:
+            return statuses(self._status_inputs(tx))
+
+    def status(self) -> StatusTable:
+        """The status of every node, as a table for people."""
+        return StatusTable(list(self.statuses().values()))
+
+    def versions(self, node: str) -> VersionTable:
+        """All versions of a node, newest first.
+
+        Raises:
+            UnknownNameError: No node has that id.
+        """
+        self.graph[node]
+        with self.store.catalogue.read() as tx:
+            return VersionTable(tx.versions.of_node(node))
+
+    def version(self, text: str) -> VersionRecord:
+        """A version by its id or the beginning of it.
+
+        Raises:
+            UnknownNameError: There is none, or there are several.
+        """
+        with self.store.catalogue.read() as tx:
+            return tx.versions.get(text)
+
+    def plan(self, environment: str = PRODUCTION) -> ReleasePlan:
+        """What a release would do, what stands in its way, and what to do next. Changes nothing."""
+        with self.store.catalogue.read() as tx:
+            found = statuses(self._status_inputs(tx))
+            state = tx.staging.get()
+            head = tx.heads.get(environment)
+            return make_plan(
+                PlanInputs(
+                    graph=self.graph,
+                    statuses=found,
+                    report=self._report(tx),
+                    environment=environment,
+                    manifest=state.manifest,
+                    live=head.manifest if head else None,
+                    live_picks=read_manifest(tx, head.manifest).picks if head else {},
+                    staged_picks={node: pick.version for node, pick in state.picks.items()},
+                )
+            )
+
+    def manifest(self, text: str | None = None, environment: str = PRODUCTION) -> Manifest:
+        """A manifest by the beginning of its id; by default the one that is live.
+
+        Raises:
+            UnknownNameError: There is none, or there are several.
+            RefusedError: Nothing is live.
+        """
+        with self.store.catalogue.read() as tx:
+            if text is None:
+                head = tx.heads.get(environment)
+                if head is None:
+                    raise RefusedError(f"nothing was ever released to '{environment}'", hint="soroi release")
+                text = head.manifest
+            return read_manifest(tx, text)
+
+    # ── doing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def build(
+        self,
+        *nodes: str,
+        as_of: datetime | str | None = None,
+        refresh: bool = False,
+        upstream: bool = False,
+        behind: bool = False,
+        set: Mapping[str, Mapping[str, Any]] | None = None,  # noqa: A002 (reads as the command does)
+        use: Sequence[str] = (),
+        force: bool = False,
+        progress: Progress | None = None,
+        executor: Executor | None = None,
+    ) -> RunResult:
+        """Make candidates. Changes nothing that is staged or live, and runs nothing again that did not change.
+
+        Args:
+            *nodes: Ids of the nodes wanted; none: all.
+            as_of: Use only what was known before this moment (aware, or ISO text; a date means midnight UTC).
+            refresh: Look at the sources again, though an earlier data version would do.
+            upstream: Bring everything upstream of the nodes up to date as well.
+            behind: Build what is out of step in staging.
+            set: Hyper-parameters to try, by node.
+            use: Ids of versions to take as inputs instead of what staging offers.
+            force: Run again what has been built from the same inputs before.
+            progress: Told of each change.
+            executor: What runs the work; default: processes on this machine.
+
+        Raises:
+            UnknownNameError: A node is not there.
+            DeclarationError: The code on disk declares something wrong.
+        """
+        code = self._capture()
+        named = {record.node: record for record in map(self.version, use)}
+        if behind:
+            with self.store.catalogue.read() as tx:
+                nodes = (*nodes, *self._report(tx, code.graph).behind)
+            if not nodes:
+                return RunResult("")
+        request = BuildRequest(
+            nodes=tuple(dict.fromkeys(nodes)),
+            as_of=moment(as_of),
+            refresh=refresh,
+            upstream=upstream,
+            overrides=set or {},
+            inputs={node: record.id for node, record in named.items()},
+            force=force,
+        )
+        check_request(request, code.graph)
+        with self.store.catalogue.read() as tx:
+            references = read_references(tx, code.graph)
+            work = plan_work(code.graph, request, references.find, named)
+        run = Run(self.store, code, work, request, runtime=self.runtime, progress=progress)
+        if executor is None:
+            from soroi.build.local import LocalExecutor
+
+            executor = LocalExecutor(self.config.workers)
+        with executor:
+            return run.go(executor)
+
+    def stage(
+        self, *wanted: str, everything: bool = False, remove: Sequence[str] = (), note: str = ""
+    ) -> StageOutcome:
+        """Put versions into staging; seals a manifest when the set is in step.
+
+        Args:
+            *wanted: Ids of versions, or of nodes (the newest version built as declared).
+            everything: Stage every node that answers and was built.
+            remove: Ids of nodes to take out.
+            note: Why.
+
+        Raises:
+            UnknownNameError: A node or version is not there.
+            RefusedError: A version cannot be staged.
+            ConflictError: Somebody else changed staging at the same moment.
+        """
+        if everything:
+            wanted = (*wanted, *(node.name for node in self.graph if node.kind.answers))
+        return stage(
+            self.store, self.graph, self.fingerprints, wanted, runtime=self.runtime, remove=remove, note=note
+        )
+
+    def release(self, environment: str = PRODUCTION, *, reason: str = "") -> ReleaseOutcome:
+        """Make the sealed staged set live, all of it or none.
+
+        Raises:
+            OutOfStepError: Staging is out of step; nothing is changed.
+            RefusedError: The set does not load and answer; nothing is changed.
+            ConflictError: Somebody else was first.
+        """
+        return release(
+            self.store,
+            environment=environment,
+            judges=self._judges(),
+            runtime=self.runtime,
+            reason=reason,
+            staging_report=self._why_not_sealed,
+        )
+
+    def rollback(self, environment: str = PRODUCTION, *, to: str | None = None, reason: str = "") -> ReleaseOutcome:
+        """Move the head back to an earlier manifest of its history.
+
+        Raises:
+            RefusedError: There is nothing to go back to, or it does not load.
+            ConflictError: Somebody else was first.
+        """
+        return rollback(
+            self.store, environment=environment, judges=self._judges(), runtime=self.runtime, to=to, reason=reason
+        )
+
+    # ── within ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _capture(self) -> RunCode:
+        """The code as it is on disk now, kept in the store, and loaded from there: what runs is what is stamped."""
+        bundle = capture(self.config.root)
+        digest = keep_code(self.store.objects, bundle)
+        folder = lay_out(self.store.objects, self.config.store, digest)
+        code = load(folder, self.config.module, self.config.root)
+        return RunCode(digest, self.config.module, str(self.config.root), code.graph, code_fingerprints(code))
+
+    def _status_inputs(self, tx: Transaction) -> StatusInputs:
+        versions: dict[str, list[VersionRecord]] = {}
+        for record in tx.versions.all():
+            versions.setdefault(record.node, []).append(record)
+        looks = {event.body["version"]: event.body["files"] for event in tx.events.list(kind=SOURCE_READ)}
+        return StatusInputs(
+            graph=self.graph,
+            fingerprints=self.fingerprints,
+            references=read_references(tx, self.graph),
+            versions=versions,
+            looks=looks,
+            claims=Claims(tx.claims.all()),
+            root=self.config.root,
+        )
+
+    def _report(self, tx: Transaction, graph: Graph | None = None) -> StepReport:
+        graph = graph or self.graph
+        index = VersionIndex(tx)
+        picks = {n: index.get(p.version) for n, p in tx.staging.get().picks.items() if n in graph}
+        return check_step(graph, picks, index, Claims(tx.claims.all()))
+
+    def _why_not_sealed(self, tx: Transaction) -> OutOfStepError | None:
+        if not tx.staging.get().picks:
+            return None
+        report = self._report(tx)
+        if report.in_step:
+            return OutOfStepError(
+                "staging is in step now, but was not sealed: the declarations changed since",
+                hint="soroi stage --all",
+            )
+        return out_of_step(report)
+
+    def _judges(self) -> dict[str, Judge]:
+        from soroi.serve import judge_loads
+
+        return {LOADS: lambda manifest: judge_loads(self.store, manifest.id, home=self.config.root)}
+
+    def _repr_rows(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
+        table = self.status()
+        return table._repr_rows()
+
+
+def code_fingerprints(code: Codebase) -> dict[str, Fingerprint]:
+    """What each node of a loaded project would be built from."""
+    with code.visible():
+        return fingerprints(code.graph, in_project=code.owns, libraries=library_version)
+
+
+def moment(text: datetime | str | None) -> datetime | None:
+    """A moment as people give it: an aware datetime, or ISO text; a date alone means midnight UTC.
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else text
+    except ValueError:
+        raise ConfigError(
+            f"'{text}' is not a moment", hint="such as 2013-03-01 or 2013-03-01T06:00+00:00"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def open_project(path: Path | str | None = None, *, runtime: Runtime | None = None) -> Project:
+    """Open the project in a folder or above it.
+
+    Args:
+        path: Where to look; default: the working directory.
+        runtime: Clock, ids and actor; default: the machine's.
+
+    Raises:
+        ConfigError: There is no ``soroi.toml``, or it is wrong.
+    """
+    return Project(read_config(find_project(path)), runtime)

@@ -1,0 +1,25 @@
+"""Releasing: staging gathered, manifests sealed when in step, heads moved by compare-and-swap."""
+
+from soroi.release.heads import LOADS, ReleaseOutcome, release, rollback
+from soroi.release.manifest import Manifest, read_manifest, seal
+from soroi.release.plan import PlanNode, ReleasePlan, make_plan
+from soroi.release.staging import StageOutcome, choose, stage
+from soroi.release.step import StepReport, check_step
+
+__all__ = [
+    "LOADS",
+    "Manifest",
+    "PlanNode",
+    "ReleaseOutcome",
+    "ReleasePlan",
+    "StageOutcome",
+    "StepReport",
+    "check_step",
+    "choose",
+    "make_plan",
+    "read_manifest",
+    "release",
+    "rollback",
+    "seal",
+    "stage",
+]

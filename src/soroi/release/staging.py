@@ -1,0 +1,177 @@
+"""Staging: choose which version of each node is meant for release, and seal the set when it is in step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from soroi.base.errors import RefusedError, UnknownNameError
+from soroi.base.runtime import Runtime
+from soroi.build.claims import Claims
+from soroi.build.reference import VersionIndex
+from soroi.declare.fingerprint import Fingerprint
+from soroi.declare.graph import Graph
+from soroi.release.manifest import Manifest, seal
+from soroi.release.step import StepReport, check_step
+from soroi.store import Store, Transaction, VersionRecord
+
+STAGING = "staging"
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What came of staging."""
+
+    revision: int
+    """Revision of staging after the change."""
+
+    changed: Mapping[str, tuple[str | None, str | None]]
+    """What was picked before and is picked now, by node; only what is different."""
+
+    report: StepReport
+    """Whether the set is in step."""
+
+    manifest: Manifest | None
+    """The sealed manifest, when the set is in step."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "revision": self.revision,
+            "changed": {node: {"from": old, "to": new} for node, (old, new) in self.changed.items()},
+            **self.report.to_dict(),
+            "manifest": self.manifest.id if self.manifest else None,
+        }
+
+
+def choose(
+    tx: Transaction,
+    graph: Graph,
+    fingerprints: Mapping[str, Fingerprint],
+    picks: Mapping[str, VersionRecord],
+    text: str,
+) -> VersionRecord:
+    """The version that somebody means by a version id or by the name of a node.
+
+    By name it is the newest version built as declared now and in step with what is picked upstream of it. Versions
+    built with other hyper-parameters by choice are many and alike: they must be named.
+
+    Args:
+        tx: A transaction that reads.
+        graph: The declarations.
+        fingerprints: What each node would be built from now.
+        picks: What is picked for the other nodes.
+        text: Id of a version or of a node.
+
+    Raises:
+        UnknownNameError: There is no such node or version, or the node was never built.
+        RefusedError: No version of the node was built as declared.
+    """
+    if text not in graph:
+        record = tx.versions.get(text)
+        graph[record.node]
+        return record
+    built = tx.versions.of_node(text)
+    if not built:
+        raise UnknownNameError(f"'{text}' was never built", hint=f"soroi build {text}")
+    now = fingerprints[text].behaviour
+    declared = [one for one in built if one.fingerprint["behaviour"] == now]
+    if not declared:
+        names = ", ".join(one.id for one in built[:5])
+        raise RefusedError(
+            f"no version of '{text}' was built as it is declared now",
+            hint=f"soroi build {text}, or name the version you mean: {names}",
+            where=graph[text].where,
+        )
+    index = VersionIndex(tx)
+    claims = Claims(tx.claims.all())
+    fitting = [one for one in declared if _fits(one, picks, index, claims)]
+    return (fitting or declared)[0]
+
+
+def _fits(record: VersionRecord, picks: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims) -> bool:
+    from soroi.build.step import edge_step
+
+    return all(
+        edge_step(record, index.get(edge.producer), picks[edge.name], claims).reason is None
+        for edge in record.edges
+        if edge.name in picks and picks[edge.name].kind not in ("source", "dataset")
+    )
+
+
+def stage(
+    store: Store,
+    graph: Graph,
+    fingerprints: Mapping[str, Fingerprint],
+    wanted: Sequence[str],
+    *,
+    runtime: Runtime,
+    remove: Sequence[str] = (),
+    note: str = "",
+) -> StageOutcome:
+    """Put versions into staging, in one transaction, and seal the set if it is in step.
+
+    Args:
+        store: The store.
+        graph: The declarations.
+        fingerprints: What each node would be built from now.
+        wanted: Ids of versions, or of nodes; see :func:`choose`.
+        runtime: Clock and actor.
+        remove: Ids of nodes to take out.
+        note: Why, in the picker's words.
+
+    Raises:
+        UnknownNameError: A node or version is not there.
+        RefusedError: A version is of a kind that is not staged.
+        ConflictError: Somebody else changed staging at the same moment.
+    """
+    with store.catalogue.write() as tx:
+        state = tx.staging.get()
+        index = VersionIndex(tx)
+        picks = {node: index.get(pick.version) for node, pick in state.picks.items() if node in graph}
+        dropped = [node for node in state.picks if node not in graph]
+        before = {node: pick.version for node, pick in state.picks.items()}
+        for name in remove:
+            graph[name]
+            picks.pop(name, None)
+        for text in _ordered(graph, wanted):
+            record = choose(tx, graph, fingerprints, picks, text)
+            if record.kind in ("source", "dataset"):
+                raise RefusedError(
+                    f"{record.id} is data, and data is not staged: models bring the data they rest on",
+                    hint="stage the features, models, thresholds and decisions",
+                )
+            picks[record.node] = record
+        after = {node: record.id for node, record in picks.items()}
+        nodes = sorted({*before, *after})
+        changed = {n: (before.get(n), after.get(n)) for n in nodes if before.get(n) != after.get(n)}
+        revision = state.revision
+        if changed:
+            change = {node: new for node, (_, new) in changed.items()} | dict.fromkeys(dropped)
+            now = runtime.clock.now()
+            revision = tx.staging.change(change, state.revision, by=runtime.actor, at=now, note=note)
+            body = {"changed": {node: list(pair) for node, pair in changed.items()}, "note": note}
+            tx.events.append("staging.changed", str(revision), body, runtime.actor, now)
+        report = check_step(graph, picks, index, Claims(tx.claims.all()))
+        manifest = seal(tx, report, revision, runtime) if report.in_step else None
+        if manifest is not None:
+            _move_staging_head(tx, manifest, runtime)
+    return StageOutcome(revision, changed, report, manifest)
+
+
+def _move_staging_head(tx: Transaction, manifest: Manifest, runtime: Runtime) -> None:
+    head = tx.heads.get(STAGING)
+    if head is not None and head.manifest == manifest.id:
+        return
+    expected = head.revision if head else 0
+    now = runtime.clock.now()
+    tx.heads.move(STAGING, manifest.id, expected_revision=expected, by=runtime.actor, at=now, reason="sealed")
+    body = {"environment": STAGING, "from": head.manifest if head else None, "to": manifest.id, "reason": "sealed"}
+    tx.events.append("head.moved", manifest.id, body, runtime.actor, now)
+
+
+def _ordered(graph: Graph, wanted: Sequence[str]) -> list[str]:
+    """Versions named first, then nodes with producers before consumers, so that each can fit what is above it."""
+    names = graph.sorted(text for text in wanted if text in graph)
+    return [text for text in wanted if text not in graph] + names

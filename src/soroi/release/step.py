@@ -1,0 +1,152 @@
+"""Whether a set of picked versions is in step: complete, each built against the others, on data close enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from soroi.base.duration import duration
+from soroi.base.reason import Reason
+from soroi.build.claims import Claims
+from soroi.build.reference import VersionIndex
+from soroi.build.step import DataUse, data_uses, edge_step
+from soroi.declare.graph import Graph
+from soroi.declare.node import NodeKind
+from soroi.store import VersionRecord
+
+ANSWERING = ("features", "model", "threshold", "decision")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a set needs, has, and lacks."""
+
+    needed: Mapping[str, VersionRecord]
+    """The picked version of each node that is needed to answer."""
+
+    missing: tuple[Reason, ...]
+    """Needed nodes without a pick."""
+
+    behind: Mapping[str, tuple[Reason, ...]]
+    """Nodes that are out of step, and why: whom each is behind."""
+
+    data: Mapping[str, DataUse]
+    """The versions of each source that the set rests on."""
+
+    claims: tuple[str, ...]
+    """Ids of the claims that it relies on."""
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the set may be sealed."""
+        return not self.missing and not self.behind
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Everything that stands in the way."""
+        return (*self.missing, *(reason for reasons in self.behind.values() for reason in reasons))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "in_step": self.in_step,
+            "missing": [reason.to_dict() for reason in self.missing],
+            "behind": {node: [reason.to_dict() for reason in reasons] for node, reasons in self.behind.items()},
+        }
+
+
+def check_step(graph: Graph, picks: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims) -> StepReport:
+    """Judge a set.
+
+    Args:
+        graph: The declarations: which decisions there are, and how far apart data may be.
+        picks: The picked version of each node.
+        index: Access to version records.
+        claims: The recorded claims.
+    """
+    needed, missing = _needed(graph, picks)
+    behind, used_claims = _behind_producers(needed, index, claims)
+    rests = {
+        node: [one for one in index.ancestry([record]).values() if one.kind == "source"]
+        for node, record in needed.items()
+        if record.kind == "model"
+    }
+    data = data_uses(rests, _allowed(graph))
+    for use in data.values():
+        for reason in use.behind():
+            assert reason.subject is not None
+            behind.setdefault(reason.subject, []).append(reason)
+    _follow(needed, behind)
+    ordered = {node: tuple(behind[node]) for node in needed if node in behind}
+    return StepReport(needed, tuple(missing), ordered, data, tuple(sorted(used_claims)))
+
+
+def _needed(graph: Graph, picks: Mapping[str, VersionRecord]) -> tuple[dict[str, VersionRecord], list[Reason]]:
+    """The picks that the declared decisions need to answer, producers first; and what has no pick."""
+    found: dict[str, VersionRecord] = {}
+    missing: dict[str, Reason] = {}
+
+    def visit(name: str, wanted_by: str) -> None:
+        if name in found or name in missing:
+            return
+        record = picks.get(name)
+        if record is None:
+            text = f"'{name}' has no version in staging, and {wanted_by} needs it"
+            missing[name] = Reason("missing", text, name)
+            return
+        for producer in _answering_producers(record):
+            visit(producer, f"'{name}'")
+        found[name] = record
+
+    for node in graph.of_kind(NodeKind.DECISION):
+        visit(node.name, "the project")
+    return found, list(missing.values())
+
+
+def _answering_producers(record: VersionRecord) -> list[str]:
+    if record.kind == "decision":
+        return [step["threshold"] for step in record.facts["steps"]]
+    return [edge.name for edge in record.edges if _kind_of(edge.role) in ANSWERING]
+
+
+def _kind_of(role: str) -> str:
+    return {"uses feature": "features", "scores with": "model", "cuts": "model", "sure by": "threshold"}.get(
+        role, ""
+    )
+
+
+def _behind_producers(
+    needed: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims
+) -> tuple[dict[str, list[Reason]], set[str]]:
+    behind: dict[str, list[Reason]] = {}
+    relied: set[str] = set()
+    for node, record in needed.items():
+        for edge in record.edges:
+            picked = needed.get(edge.name)
+            if picked is None:
+                continue
+            step = edge_step(record, index.get(edge.producer), picked, claims)
+            if step.reason is not None:
+                behind.setdefault(node, []).append(step.reason)
+            if step.claim is not None:
+                relied.add(step.claim.id)
+    return behind, relied
+
+
+def _follow(needed: Mapping[str, VersionRecord], behind: dict[str, list[Reason]]) -> None:
+    """What was built against a node that is behind will have to follow it."""
+    for node, record in needed.items():
+        for edge in record.edges:
+            if edge.name in behind and edge.name in needed:
+                text = f"{node} must follow {edge.name}, which is behind"
+                reason = Reason("upstream", text, node, because=tuple(behind[edge.name]))
+                behind.setdefault(node, []).append(reason)
+
+
+def _allowed(graph: Graph) -> dict[str, timedelta | None]:
+    return {
+        node.name: duration(node.spec.in_step) if node.spec.in_step else None
+        for node in graph.of_kind(NodeKind.SOURCE)
+    }

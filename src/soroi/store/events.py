@@ -1,0 +1,139 @@
+"""The history of a project: append-only and hash-chained, so that a change, a gap or a swap shows.
+
+Each entry's digest covers its place, its content and the digest of the entry before. The chain's length and
+last digest are kept beside it, so that a tail cut off shows too. Whoever can rewrite the whole database can
+still rewrite the whole chain: keep a copy of the last digest elsewhere where that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row
+
+from soroi.base.digest import digest
+from soroi.base.reason import Reason
+from soroi.store.columns import decode_json, encode_json
+from soroi.store.records import EventRecord
+from soroi.store.schema import event_chains, events
+from soroi.store.sql import Bound
+
+NEAR = 50
+"""How far around its place a moved event is looked for, when the one before it is gone as well."""
+
+EventList: TypeAlias = list[EventRecord]
+"""Several entries. Named because ``list`` is a method below."""
+
+ReasonList: TypeAlias = list[Reason]
+"""Several reasons."""
+
+
+class Events:
+    """The history of a project, seen from one transaction."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+
+    def append(self, kind: str, subject: str | None, body: dict[str, Any], by: str, at: datetime) -> EventRecord:
+        """Append an entry behind the last one. Commits with the rest of the transaction, or not at all."""
+        self._bound.insert_if_absent(event_chains, {"length": 0, "digest": ""}, [])
+        chain = self._bound.row(self._bound.select(event_chains).with_for_update())
+        assert chain is not None
+        seq, text = chain.length + 1, encode_json(body)
+        own = _digest(seq, chain.digest, kind, subject, text, by, at)
+        values = {"kind": kind, "subject": subject, "by": by, "at": at, "prev": chain.digest, "digest": own}
+        self._bound.insert(events, {"seq": seq, "body": text, **values})
+        mine = event_chains.c.project == self._bound.project
+        self._bound.change(event_chains.update().where(mine).values(length=seq, digest=own))
+        return EventRecord(seq=seq, body=decode_json(text), **{**values, "at": at.astimezone(UTC)})
+
+    def list(
+        self, after: int = 0, limit: int | None = None, kind: str | None = None, subject: str | None = None
+    ) -> EventList:
+        """Entries in order.
+
+        Args:
+            after: Only those behind this place.
+            limit: At most so many.
+            kind: Only those of this kind.
+            subject: Only those about this.
+        """
+        query = self._bound.select(events).where(events.c.seq > after)
+        if kind is not None:
+            query = query.where(events.c.kind == kind)
+        if subject is not None:
+            query = query.where(events.c.subject == subject)
+        return [_record(row) for row in self._bound.rows(query.order_by(events.c.seq).limit(limit))]
+
+    def verify(self) -> ReasonList:
+        """Check the whole chain. Empty when it is whole, else what was changed, is missing or changed places."""
+        rows = self._bound.rows(self._bound.select(events).order_by(events.c.seq))
+        chain = self._bound.row(self._bound.select(event_chains))
+        return [*_broken_links(rows), *_broken_end(rows, chain)]
+
+
+def _broken_links(rows: Sequence[Row[Any]]) -> Iterator[Reason]:
+    place_of = {row.digest: row.seq for row in rows}
+    expected, before = 1, None
+    for row in rows:
+        if row.seq > expected:
+            yield _missing(expected, row.seq - 1)
+            before = None
+        whole = _matches(row, row.seq)
+        if not whole:
+            yield _broken(row, place_of)
+        elif before is not None and row.prev != before.digest:
+            text = f"event {before.seq} ({before.kind}) is not the one that event {row.seq} was put behind"
+            yield Reason("changed", text, str(before.seq))
+        expected, before = row.seq + 1, row if whole else None
+
+
+def _broken(row: Row[Any], place_of: Mapping[str, int]) -> Reason:
+    """Why an event's digest is wrong: it was at another place, or it was changed."""
+    near = range(max(1, row.seq - NEAR), row.seq + NEAR)
+    for place in (place_of.get(row.prev, 0) + 1, *near):
+        if place != row.seq and _matches(row, place):
+            text = f"event {place} ({row.kind}) was moved to place {row.seq}"
+            return Reason("reordered", text, str(row.seq), facts={"was": place})
+    return Reason("changed", f"event {row.seq} ({row.kind}) is not what was recorded", str(row.seq))
+
+
+def _broken_end(rows: Sequence[Row[Any]], chain: Row[Any] | None) -> Iterator[Reason]:
+    count, last = (chain.length, chain.digest) if chain is not None else (0, "")
+    seen = rows[-1].seq if rows else 0
+    if seen < count:
+        yield _missing(seen + 1, count)
+    elif seen > count:
+        yield Reason("added", f"events {count + 1} to {seen} are behind the recorded end", str(count + 1))
+    elif rows and rows[-1].digest != last:
+        yield Reason("changed", f"event {seen} is not the recorded end of the history", str(seen))
+
+
+def _missing(first: int, last: int) -> Reason:
+    text = f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
+    return Reason("missing", text, str(first), facts={"first": first, "last": last})
+
+
+def _matches(row: Row[Any], seq: int) -> bool:
+    return bool(_digest(seq, row.prev, row.kind, row.subject, row.body, row.by, row.at) == row.digest)
+
+
+def _digest(seq: int, prev: str, kind: str, subject: str | None, body: str, by: str, at: datetime) -> str:
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+    content = {"seq": seq, "prev": prev, "kind": kind, "subject": subject, "body": body, "by": by, "at": moment}
+    return digest("event", content)
+
+
+def _record(row: Row[Any]) -> EventRecord:
+    return EventRecord(
+        seq=row.seq,
+        kind=row.kind,
+        subject=row.subject,
+        body=decode_json(row.body),
+        by=row.by,
+        at=row.at,
+        prev=row.prev,
+        digest=row.digest,
+    )

@@ -1,0 +1,1 @@
+"""Numbered migrations of the catalogue, run from Python by ``soroi.store.migrate``."""

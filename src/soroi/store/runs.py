@@ -1,0 +1,60 @@
+"""Runs in the catalogue: what was asked, how it ended, and what became of each node."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from soroi.base.errors import UnknownNameError
+from soroi.store.records import RunNodeRecord, RunRecord, RunStatus
+from soroi.store.schema import run_nodes, runs
+from soroi.store.sql import Bound, without
+
+
+class Runs:
+    """The runs of a project, seen from one transaction."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+
+    def start(self, record: RunRecord) -> None:
+        """Record that a run has started."""
+        self._bound.insert(runs, msgspec.structs.asdict(record))
+
+    def finish(self, run_id: str, status: RunStatus, at: datetime) -> None:
+        """Record how a run ended, and when.
+
+        Raises:
+            UnknownNameError: There is no such run.
+        """
+        mine = (runs.c.project == self._bound.project) & (runs.c.id == run_id)
+        if self._bound.change(runs.update().where(mine).values(status=status, finished_at=at)) != 1:
+            raise UnknownNameError(f"there is no run '{run_id}'", name=run_id)
+
+    def put_node(self, record: RunNodeRecord) -> None:
+        """Record how a node of a run stands, in place of what was recorded before."""
+        self._bound.upsert(run_nodes, msgspec.structs.asdict(record), ["run", "node"])
+
+    def get(self, text: str) -> RunRecord:
+        """The run with an id, or with the only id that begins so.
+
+        Raises:
+            UnknownNameError: There is none, or there are several.
+        """
+        return RunRecord(**without(self._bound.resolve(runs, text, "run"), "seq"))
+
+    def recent(self, limit: int = 20) -> list[RunRecord]:
+        """The last runs, newest first."""
+        query = self._bound.select(runs).order_by(runs.c.seq.desc()).limit(limit)
+        return [RunRecord(**without(row, "seq")) for row in self._bound.rows(query)]
+
+    def nodes(self, run_id: str) -> list[RunNodeRecord]:
+        """The nodes of a run, in the order in which they were first recorded."""
+        query = self._bound.select(run_nodes).where(run_nodes.c.run == run_id).order_by(run_nodes.c.seq)
+        return [RunNodeRecord(**without(row, "seq")) for row in self._bound.rows(query)]
+
+    def open(self) -> list[RunRecord]:
+        """The runs that have not ended, oldest first. A killed run stays among them until somebody ends it."""
+        query = self._bound.select(runs).where(runs.c.status == "running").order_by(runs.c.seq)
+        return [RunRecord(**without(row, "seq")) for row in self._bound.rows(query)]

@@ -1,0 +1,103 @@
+"""Versions in the catalogue: immutable, added once, with the edges to what they were built from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, select
+
+from soroi.base.errors import ConflictError, UnknownNameError
+from soroi.store.records import EdgeRecord, VersionRecord
+from soroi.store.schema import edges, versions
+from soroi.store.sql import Bound, without
+
+
+class Versions:
+    """The versions of a project, seen from one transaction."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+
+    def add(self, record: VersionRecord) -> bool:
+        """Add a version with its edges. Tells ``False``, and changes nothing, when the id is known already.
+
+        Raises:
+            ConflictError: Another version with another digest has the same id.
+            UnknownNameError: An edge names a producer that is not in the catalogue.
+        """
+        values = {name: getattr(record, name) for name in record.__struct_fields__ if name != "edges"}
+        if not self._bound.insert_if_absent(versions, values, ["id"]):
+            return self._known_already(record)
+        self._check_producers(record)
+        rows = [
+            {"version": record.id, "position": place, **msgspec.structs.asdict(edge)}
+            for place, edge in enumerate(record.edges)
+        ]
+        self._bound.insert(edges, rows)
+        return True
+
+    def get(self, text: str) -> VersionRecord:
+        """The version with an id, or with the only id that begins so.
+
+        Raises:
+            UnknownNameError: There is none, or there are several.
+        """
+        return self._records([self._bound.resolve(versions, text, "version")])[0]
+
+    def by_recipe(self, recipe: str) -> VersionRecord | None:
+        """The first version that was made by a recipe, or ``None``."""
+        query = self._bound.select(versions).where(versions.c.recipe == recipe).order_by(versions.c.seq).limit(1)
+        found = self._records(self._bound.rows(query))
+        return found[0] if found else None
+
+    def of_node(self, node: str) -> list[VersionRecord]:
+        """All versions of a node, newest first."""
+        query = self._bound.select(versions).where(versions.c.node == node).order_by(versions.c.seq.desc())
+        return self._records(self._bound.rows(query))
+
+    def all(self) -> list[VersionRecord]:
+        """All versions of the project, newest first."""
+        return self._records(self._bound.rows(self._bound.select(versions).order_by(versions.c.seq.desc())))
+
+    def consumers(self, version_id: str) -> list[str]:
+        """Ids of the versions that were built directly from a version, in order of id."""
+        query = (
+            select(edges.c.version)
+            .where(edges.c.project == self._bound.project, edges.c.producer == version_id)
+            .distinct()
+            .order_by(edges.c.version)
+        )
+        return [row.version for row in self._bound.rows(query)]
+
+    def _known_already(self, record: VersionRecord) -> bool:
+        query = self._bound.select(versions).where(versions.c.id == record.id)
+        known = self._bound.row(query)
+        if known is not None and known.digest != record.digest:
+            raise ConflictError(
+                f"version id '{record.id}' already stands for digest {known.digest}, not {record.digest}",
+                hint="two results share the first 12 characters of their digest; change a parameter and rebuild",
+            )
+        return False
+
+    def _check_producers(self, record: VersionRecord) -> None:
+        wanted = {edge.producer for edge in record.edges}
+        query = select(versions.c.id).where(versions.c.project == self._bound.project, versions.c.id.in_(wanted))
+        missing = wanted - {row.id for row in self._bound.rows(query)} if wanted else set()
+        if missing:
+            names = ", ".join(f"'{one}'" for one in sorted(missing))
+            raise UnknownNameError(
+                f"version '{record.id}' was built from {names}, not in the catalogue",
+                hint="add the producers first",
+            )
+
+    def _records(self, rows: Sequence[Row[Any]]) -> list[VersionRecord]:
+        grouped: dict[str, list[EdgeRecord]] = defaultdict(list)
+        query = self._bound.select(edges).order_by(edges.c.version, edges.c.position)
+        if len(rows) <= 500:
+            query = query.where(edges.c.version.in_([row.id for row in rows]))
+        for edge in self._bound.rows(query) if rows else ():
+            grouped[edge.version].append(EdgeRecord(edge.role, edge.name, edge.producer))
+        return [VersionRecord(**without(row, "seq"), edges=grouped.get(row.id, [])) for row in rows]

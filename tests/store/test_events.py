@@ -1,0 +1,140 @@
+"""The history: in order, chained, and telling when somebody meddled with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from soroi.store import Catalogue, open_catalogue
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    made = open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+    with made.write() as tx:
+        for number in range(1, 8):
+            subject = f"v{number % 2}"
+            tx.events.append("even" if number % 2 == 0 else "odd", subject, {"n": number}, by="ann", at=NOW)
+    return made
+
+
+def meddle(catalogue: Catalogue, *statements: str) -> None:
+    """Change the table behind the catalogue's back."""
+    connection = sqlite3.connect(catalogue.place)
+    with connection:
+        for one in statements:
+            connection.execute(one)
+    connection.close()
+
+
+def found(catalogue: Catalogue) -> list[tuple[str, str | None]]:
+    with catalogue.read() as tx:
+        return [(one.kind, one.subject) for one in tx.events.verify()]
+
+
+def test_events_come_in_order_each_naming_the_one_before(catalogue: Catalogue) -> None:
+    with catalogue.read() as tx:
+        events = tx.events.list()
+        assert [one.seq for one in events] == [1, 2, 3, 4, 5, 6, 7]
+        assert [one.prev for one in events] == ["", *(one.digest for one in events[:-1])]
+        assert [one.body["n"] for one in tx.events.list(after=5)] == [6, 7]
+        assert [one.seq for one in tx.events.list(limit=2)] == [1, 2]
+        assert [one.seq for one in tx.events.list(kind="even", subject="v0", after=2)] == [4, 6]
+        assert tx.events.verify() == []
+
+
+def test_what_is_appended_is_what_is_listed(catalogue: Catalogue) -> None:
+    body = {"z": 1, "a": [1.5, None, "é"], "big": 2**60}
+    with catalogue.write() as tx:
+        event = tx.events.append("x", None, body, by="bob", at=NOW)
+        assert tx.events.list(after=7) == [event]
+        assert event.body == body
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET body = '{\"n\":99}' WHERE seq = 4",
+        "UPDATE events SET kind = 'odd' WHERE seq = 4",
+        "UPDATE events SET subject = NULL WHERE seq = 4",
+        "UPDATE events SET \"by\" = 'eve' WHERE seq = 4",
+        "UPDATE events SET at = '2025-01-01 00:00:00.000000' WHERE seq = 4",
+        "UPDATE events SET prev = 'x' WHERE seq = 4",
+    ],
+)
+def test_a_change_is_found_and_placed(catalogue: Catalogue, statement: str) -> None:
+    meddle(catalogue, statement)
+    assert ("changed", "4") in found(catalogue)
+
+
+def test_a_missing_event_is_found(catalogue: Catalogue) -> None:
+    meddle(catalogue, "DELETE FROM events WHERE seq IN (3, 4)")
+    with catalogue.read() as tx:
+        (reason,) = tx.events.verify()
+    assert reason.text == "events 3 to 4 are missing"
+
+
+def test_a_missing_first_event_is_found(catalogue: Catalogue) -> None:
+    meddle(catalogue, "DELETE FROM events WHERE seq = 1")
+    assert found(catalogue) == [("missing", "1")]
+
+
+def test_a_tail_cut_off_is_found(catalogue: Catalogue) -> None:
+    meddle(catalogue, "DELETE FROM events WHERE seq >= 6")
+    assert found(catalogue) == [("missing", "6")]
+
+
+def test_a_history_removed_whole_is_found(catalogue: Catalogue) -> None:
+    meddle(catalogue, "DELETE FROM events")
+    assert found(catalogue) == [("missing", "1")]
+
+
+def test_events_that_changed_places_are_found(catalogue: Catalogue) -> None:
+    meddle(
+        catalogue,
+        "UPDATE events SET seq = 100 WHERE seq = 3",
+        "UPDATE events SET seq = 3 WHERE seq = 5",
+        "UPDATE events SET seq = 5 WHERE seq = 100",
+    )
+    assert found(catalogue) == [("reordered", "3"), ("reordered", "5")]
+
+
+def test_a_gap_closed_by_renumbering_is_found(catalogue: Catalogue) -> None:
+    meddle(
+        catalogue,
+        "DELETE FROM events WHERE seq = 3",
+        *(f"UPDATE events SET seq = {n} - 1 WHERE seq = {n}" for n in range(4, 8)),
+    )
+    kinds = {kind for kind, _ in found(catalogue)}
+    assert {"reordered", "missing"} <= kinds
+
+
+def test_an_event_slipped_in_behind_the_end_is_found(catalogue: Catalogue) -> None:
+    columns = 'project, 8, kind, subject, body, "by", at, prev, digest'
+    meddle(catalogue, f"INSERT INTO events SELECT {columns} FROM events WHERE seq = 7")
+    assert ("added", "8") in found(catalogue)
+
+
+def test_an_event_in_the_middle_forged_with_its_digest_is_found(catalogue: Catalogue) -> None:
+    from soroi.store.events import _digest
+
+    with catalogue.read() as tx:
+        third = tx.events.list()[2]
+    forged = _digest(3, third.prev, third.kind, third.subject, '{"n":99}', third.by, third.at)
+    meddle(catalogue, f"UPDATE events SET body = '{{\"n\":99}}', digest = '{forged}' WHERE seq = 3")
+    assert found(catalogue) == [("changed", "3")]
+
+
+def test_a_digest_forged_along_with_its_event_is_found(catalogue: Catalogue) -> None:
+    from soroi.store.events import _digest
+
+    with catalogue.read() as tx:
+        last = tx.events.list()[-1]
+    forged = _digest(7, last.prev, last.kind, last.subject, '{"n":99}', last.by, last.at)
+    meddle(catalogue, f"UPDATE events SET body = '{{\"n\":99}}', digest = '{forged}' WHERE seq = 7")
+    assert found(catalogue) == [("changed", "7")]

@@ -1,0 +1,149 @@
+"""Versions: added once, found by id, prefix, recipe and node."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from soroi.base.errors import ConflictError, UnknownNameError
+from soroi.store import Catalogue, EdgeRecord, VersionRecord, open_catalogue
+
+NOW = datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=UTC)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+
+
+def version(name: str, number: int, **changes: Any) -> VersionRecord:
+    digest = f"{number:012x}".ljust(40, "0")
+    made = VersionRecord(
+        id=f"{name}@{digest[:12]}",
+        digest=digest,
+        node=name,
+        kind="model",
+        recipe=f"recipe {number}",
+        definition="definition",
+        output="output",
+        run="run_1",
+        by="ann",
+        at=NOW,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def test_what_is_added_is_given_back_whole(catalogue: Catalogue) -> None:
+    source = version("flights", 1, kind="source", watermark=NOW)
+    full = version(
+        "careful",
+        2,
+        fingerprint={"code": "abc", "nested": {"é": [1, 2.5, None]}},
+        edges=[EdgeRecord("trains on", "train", source.id), EdgeRecord("reads", "again", source.id)],
+        outputs={"model": "f" * 40},
+        overrides={"depth": 3},
+        code="def careful(): ...",
+        environment={"python": "3.11"},
+        facts={"rows": 10},
+    )
+    with catalogue.write() as tx:
+        assert tx.versions.add(source)
+        assert tx.versions.add(full)
+        assert tx.versions.get(full.id) == full
+    with catalogue.read() as tx:
+        assert tx.versions.get(source.id) == source
+        assert tx.versions.get(full.id) == full
+        assert tx.versions.all() == [full, source]
+
+
+def test_a_known_version_is_not_added_again(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        assert tx.versions.add(version("a", 1))
+        assert not tx.versions.add(version("a", 1, by="bob"))
+        assert tx.versions.get("a@").by == "ann"
+
+
+def test_one_id_for_two_digests_is_a_conflict(catalogue: Catalogue) -> None:
+    first = version("a", 1)
+    with catalogue.write() as tx:
+        tx.versions.add(first)
+        with pytest.raises(ConflictError, match="already stands for"):
+            tx.versions.add(msgspec.structs.replace(first, digest="0" * 40))
+
+
+def test_a_producer_that_is_not_there_is_named(catalogue: Catalogue) -> None:
+    orphan = version("a", 1, edges=[EdgeRecord("reads", "x", "gone@000000000000")])
+    with pytest.raises(UnknownNameError, match="gone@000000000000"), catalogue.write() as tx:
+        tx.versions.add(orphan)
+    with catalogue.read() as tx:
+        assert tx.versions.all() == []
+
+
+def test_a_prefix_finds_the_only_one_that_begins_so(catalogue: Catalogue) -> None:
+    one, two = version("careful_cut", 0xAB0000000001), version("careful_cut", 0xAC0000000001)
+    with catalogue.write() as tx:
+        tx.versions.add(one)
+        tx.versions.add(two)
+        assert tx.versions.get("careful_cut@ab") == one
+        with pytest.raises(UnknownNameError, match="begins several") as several:
+            tx.versions.get("careful_cut@a")
+        assert one.id in str(several.value)
+        assert two.id in str(several.value)
+
+
+@pytest.mark.parametrize("text", ["careful%cut@", "Careful", "carefulXcut", ""])
+def test_a_prefix_is_taken_literally(catalogue: Catalogue, text: str) -> None:
+    with catalogue.write() as tx:
+        tx.versions.add(version("careful_cut", 1))
+        with pytest.raises(UnknownNameError):
+            tx.versions.get(text)
+
+
+def test_a_misspelt_id_is_answered_with_the_nearest(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        tx.versions.add(version("careful", 1))
+        with pytest.raises(UnknownNameError, match="did you mean 'careful@000000000001'"):
+            tx.versions.get("carefull@000000000001")
+
+
+def test_the_first_version_of_a_recipe_is_the_one_to_reuse(catalogue: Catalogue) -> None:
+    first, second = version("a", 1, recipe="r"), version("a", 2, recipe="r")
+    with catalogue.write() as tx:
+        tx.versions.add(first)
+        tx.versions.add(second)
+        assert tx.versions.by_recipe("r") == first
+        assert tx.versions.by_recipe("other") is None
+
+
+def test_versions_of_a_node_come_newest_first(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        for number in (3, 1, 2):
+            tx.versions.add(version("a", number))
+        tx.versions.add(version("a[x]", 4))
+        assert [one.digest[11] for one in tx.versions.of_node("a")] == ["2", "1", "3"]
+        assert tx.versions.of_node("nobody") == []
+
+
+def test_consumers_are_those_built_directly_from_a_version(catalogue: Catalogue) -> None:
+    base = version("a", 1)
+    middle = version("b", 2, edges=[EdgeRecord("reads", "a", base.id), EdgeRecord("reads", "twice", base.id)])
+    last = version("c", 3, edges=[EdgeRecord("reads", "b", middle.id)])
+    with catalogue.write() as tx:
+        for one in (base, middle, last):
+            tx.versions.add(one)
+        assert tx.versions.consumers(base.id) == [middle.id]
+        assert tx.versions.consumers(middle.id) == [last.id]
+        assert tx.versions.consumers(last.id) == []
+
+
+def test_many_versions_keep_their_edges(catalogue: Catalogue) -> None:
+    base = version("base", 1)
+    made = [version("m", n, edges=[EdgeRecord("reads", str(n), base.id)]) for n in range(2, 700)]
+    with catalogue.write() as tx:
+        for one in (base, *made):
+            tx.versions.add(one)
+        assert tx.versions.of_node("m") == made[::-1]
