@@ -71,7 +71,7 @@ def test_chunks_and_parquet_do_not_change_a_digest(column: pl.Series, cut: int) 
     assert column_digest(spare) == digest
     for options in ({"compression": "zstd", "row_group_size": 3}, {"compression": "uncompressed"}):
         buffer = io.BytesIO()
-        column.to_frame().write_parquet(buffer, **options)  # type: ignore[arg-type]
+        column.to_frame().write_parquet(buffer, **options)
         assert column_digest(pl.read_parquet(io.BytesIO(buffer.getvalue()))["c"]) == digest
 
 

@@ -27,9 +27,7 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
     journal.append([b"a", b""], durable=True)
     journal.append([b"b" * 70_000], durable=False)
     assert payloads(tmp_path / "j") == [b"a", b"", b"b" * 70_000]
-    assert journal.dirty
     journal.close()
-    assert not journal.dirty
     journal.append([b"c"], durable=True)
     assert payloads(tmp_path / "j")[-1] == b"c"
     assert len(segments(tmp_path / "j")) == 2
@@ -53,9 +51,7 @@ def test_a_tail_torn_anywhere_keeps_all_whole_frames_before_it(held: list[bytes]
 
 @given(held=PAYLOADS, data=st.data())
 @settings(deadline=None)
-def test_a_flipped_byte_costs_no_other_frame_unless_it_hides_the_length(
-    held: list[bytes], data: st.DataObject
-) -> None:
+def test_a_flipped_byte_costs_no_other_frame_unless_it_hides_the_length(held: list[bytes], data: st.DataObject) -> None:
     whole = bytearray(MARK + b"".join(frame(one) for one in held))
     place = data.draw(st.integers(len(MARK), len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
@@ -96,9 +92,7 @@ def test_a_segment_of_another_format_is_not_read() -> None:
 
 @given(held=st.lists(PAYLOADS, min_size=1, max_size=5), size=st.integers(1, 200))
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_segments_rotate_by_size(
-    tmp_path_factory: pytest.TempPathFactory, held: list[list[bytes]], size: int
-) -> None:
+def test_segments_rotate_by_size(tmp_path_factory: pytest.TempPathFactory, held: list[list[bytes]], size: int) -> None:
     directory = tmp_path_factory.mktemp("j")
     journal = Journal(directory, max_bytes=size)
     for several in held:
@@ -106,6 +100,16 @@ def test_segments_rotate_by_size(
     journal.close()
     assert payloads(directory) == [one for several in held for one in several]
     assert len(segments(directory)) == len(held) or size > 1
+
+
+def test_a_journal_is_dirty_until_it_is_flushed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    seen = [journal.dirty]
+    journal.append([b"a"], durable=False)
+    seen.append(journal.dirty)
+    journal.flush()
+    assert [*seen, journal.dirty] == [False, True, False]
+    journal.close()
 
 
 def test_segments_rotate_by_age(tmp_path: Path) -> None:
@@ -130,9 +134,7 @@ def test_an_open_segment_is_told_from_a_closed_one(tmp_path: Path) -> None:
         assert not is_closed
 
 
-def test_a_write_that_fails_half_way_leaves_whole_frames_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_half_way_leaves_whole_frames_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(tmp_path)
     journal.append([b"kept"], durable=True)
     real, calls = os.write, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from soroi.store.journals import Flusher, Journals
 
 def made(root: Path) -> Journals:
     return Journals(root / "journals", max_bytes=1 << 20, max_seconds=60.0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, five seconds at most."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", ["plain", "with[part]", "a/b", "..", ".", "*?", "é x", "a=b"])
@@ -36,10 +45,7 @@ def test_what_is_not_durable_is_flushed_within_a_second(tmp_path: Path) -> None:
     journal, flusher = Journal(tmp_path / "j"), Flusher(seconds=0.05)
     flusher.watch(journal)
     journal.append([b"x"], durable=False)
-    deadline = time.monotonic() + 5
-    while journal.dirty and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not journal.dirty
+    until(lambda: not journal.dirty)
     flusher.stop()
     journal.close()
 
@@ -55,14 +61,9 @@ def test_a_background_flush_that_fails_is_kept_until_one_goes_well(
     monkeypatch.setattr(journal, "flush", fail)
     flusher.watch(journal)
     journal.append([b"x"], durable=False)
-    deadline = time.monotonic() + 5
-    while flusher.problem is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert isinstance(flusher.problem, OSError)
+    until(lambda: isinstance(flusher.problem, OSError))
     monkeypatch.undo()
-    while flusher.problem is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert flusher.problem is None
+    until(lambda: flusher.problem is None)
     flusher.stop()
     journal.close()
 

@@ -67,8 +67,8 @@ def test_the_root_depends_on_neither_order_nor_chunks_nor_place(
     def made(held: list[Row]) -> pl.DataFrame:
         times = [START + timedelta(hours=one[1]) for one in held]
         data = {"k": [o[0] for o in held], "at": times, "x": [o[2] for o in held], "l": [[o[2]] for o in held]}
-        schema = {"k": pl.Int64, "at": pl.Datetime("us", "UTC"), "x": pl.Float64, "l": pl.List(pl.Float64)}
-        return pl.DataFrame(data, schema=schema)
+        types = [pl.Int64(), pl.Datetime("us", "UTC"), pl.Float64(), pl.List(pl.Float64())]
+        return pl.DataFrame(data, schema=pl.Schema(zip(data, types, strict=True)))
 
     shuffled = values.copy()
     random.Random(seed).shuffle(shuffled)
@@ -128,9 +128,7 @@ def test_partitions_that_did_not_change_are_shared(tables: Tables, objects: Obje
         ("1y", ["2026"]),
     ],
 )
-def test_partitions_are_named_by_the_start_of_their_period(
-    tables: Tables, partition: str, labels: list[str]
-) -> None:
+def test_partitions_are_named_by_the_start_of_their_period(tables: Tables, partition: str, labels: list[str]) -> None:
     table = tables.write(rows(), key=["id"], time="at", partition=partition)
     assert [part.label for part in table.parts][:2] == labels
     assert tables.read(table.root).equals(rows())

@@ -13,7 +13,6 @@ from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from soroi.base.errors import BuildError
 from soroi.build.task import Draft, Task
 
-
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 

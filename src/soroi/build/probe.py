@@ -24,7 +24,7 @@ def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[st
     """
     found: list[list[str | int]] = []
     for ref in refs:
-        paths = sorted(glob.glob(str(root / ref.pattern), recursive=True))
+        paths = sorted(glob.glob(str(root / ref.pattern), recursive=True))  # noqa: PTH207 (takes absolute patterns)
         if not paths:
             raise MissingFileError(
                 f"{node.label} rests on '{ref.pattern}', and no such file is there",

@@ -16,9 +16,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class References:
     """The versions that staging and production hold, and the data they rest on."""
 
-    def __init__(
-        self, staged: dict[str, VersionRecord], live: dict[str, VersionRecord], known: VersionIndex
-    ) -> None:
+    def __init__(self, staged: dict[str, VersionRecord], live: dict[str, VersionRecord], known: VersionIndex) -> None:
         self.staged = staged
         self.live = live
         self.known = known

@@ -200,9 +200,7 @@ def _status(
     )
 
 
-def _look(
-    node: Node, record: VersionRecord, inputs: StatusInputs, causes: list[Reason], unknown: list[Reason]
-) -> None:
+def _look(node: Node, record: VersionRecord, inputs: StatusInputs, causes: list[Reason], unknown: list[Reason]) -> None:
     """Compare the files behind a source with how they were when it was read."""
     if not node.spec.files:
         unknown.append(
@@ -273,9 +271,5 @@ def _data(
     for use in data_uses({node.name: mine, "": newest}, allowed).values():
         late = [reason for reason in use.behind() if reason.subject == node.name]
         causes.extend(late)
-        if (
-            not late
-            and use.spread
-            and any(node.name in users for v, users in use.users.items() if v != use.newest.id)
-        ):
+        if not late and use.spread and any(node.name in users for v, users in use.users.items() if v != use.newest.id):
             notes.append(f"rests on '{use.source}' {use.spread.days} d behind the newest, which in_step allows")

@@ -61,16 +61,13 @@ def plan_work(
     taken: dict[str, VersionRecord] = dict(named)
     for name in reversed(graph.names):
         if name in scope:
-            _take_inputs(graph[name], graph, scope, taken, find)
+            _take_inputs(graph[name], scope, taken, find)
     scope = (scope | _between(graph, wanted)) - set(named)
-    return WorkPlan(
-        tuple(graph.sorted(scope)), {n: v for n, v in taken.items() if n not in scope}, frozenset(wanted)
-    )
+    return WorkPlan(tuple(graph.sorted(scope)), {n: v for n, v in taken.items() if n not in scope}, frozenset(wanted))
 
 
 def _take_inputs(
     node: Node,
-    graph: Graph,
     scope: set[str],
     taken: dict[str, VersionRecord],
     find: Callable[[str], VersionRecord | None],

@@ -22,8 +22,8 @@ from soroi.build.builders.features import build_features
 from soroi.build.builders.model import build_model
 from soroi.build.builders.source import build_source
 from soroi.build.builders.threshold import build_threshold
-from soroi.build.task import Draft, Task
 from soroi.build.code import lay_out
+from soroi.build.task import Draft, Task
 from soroi.codebase import Codebase, environment_record, load
 from soroi.declare.node import NodeKind
 from soroi.store import Objects, Tables

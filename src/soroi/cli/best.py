@@ -79,4 +79,5 @@ def _figure(record: VersionRecord, metric: str) -> dict[str, Any]:
 def _judged_on(record: VersionRecord) -> tuple[Any, ...]:
     """What the rows of the test part follow from: the data, and where it was parted."""
     data = tuple(sorted(edge.producer for edge in record.edges if edge.role in ("trains on", "cuts")))
-    return data, str(record.facts.get("split")), str(record.facts.get("starts"))
+    starts = record.facts.get("parts", {}).get("starts", {})
+    return data, starts.get("test"), starts.get("end")

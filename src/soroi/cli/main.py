@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 from soroi import __version__
 from soroi.cli.failure import EXIT_CODES, report, report_usage
@@ -47,9 +48,13 @@ def make_app() -> App:
         version=__version__,
         result_action="return_value",
     )
-    for group, commands in COMMANDS.items():
-        for name, what in commands.items():
-            app.command(f"soroi.cli.{name}:{name}", name=name, help=what, group=group, sort_key=len(commands))
+    also = Group("Also", sort_key=len(COMMANDS))
+    for flag in ("--help", "--version"):
+        app[flag].group = also
+    for place, (title, commands) in enumerate(COMMANDS.items()):
+        group = Group(title, sort_key=place)
+        for order, (name, what) in enumerate(commands.items()):
+            app.command(f"soroi.cli.{name}:{name}", name=name, help=what, group=group, sort_key=order)
     return app
 
 
@@ -69,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except CycloptsError as error:
             chain = " ".join(("soroi", *(error.command_chain or ())))
-            return report_usage(_plain(error), chain, given)
+            return report_usage(_told(error), chain, given)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
@@ -78,7 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return done if isinstance(done, int) else 0
 
 
-def _plain(error: CycloptsError) -> str:
+def _told(error: CycloptsError) -> str:
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        wrong = error.unused_tokens[0]
+        known = [name for commands in COMMANDS.values() for name in commands]
+        near = difflib.get_close_matches(wrong, known, n=1)
+        return f"there is no command '{wrong}'" + (f"; did you mean '{near[0]}'?" if near else "")
     return " ".join(str(error).split())
 
 

@@ -39,7 +39,7 @@ def process_class(explorer: Explorer, unit: Unit, value: type) -> None:
             cells |= {name: inner for name, inner in cells_of(function) if inner is not MISSING}
         cells.pop("__class__", None)
         module = vars(sys.modules[value.__module__]) if value.__module__ in sys.modules else {}
-        explorer.names(unit.found.names, unit, Scope(module, cells, soft="<locals>" in value.__qualname__))
+        explorer.resolver.names(unit.found.names, unit, Scope(module, cells, soft="<locals>" in value.__qualname__))
     _members(explorer, unit, value)
 
 
@@ -149,11 +149,11 @@ def process_module(explorer: Explorer, unit: Unit, value: types.ModuleType) -> N
         return
     unit.found = file.module
     scope = Scope(vars(value), {}, decorator=True, soft=True)
-    explorer.names(file.module.names, unit, Scope(vars(value), {}, soft=True))
+    explorer.resolver.names(file.module.names, unit, Scope(vars(value), {}, soft=True))
     bound = {name for name in file.imports if name in vars(value)}
     bound |= {name for name, one in vars(value).items() if not isinstance(one, types.ModuleType)}
     for name in sorted(bound):
         if not (name.startswith("__") and name.endswith("__")):
             inner = vars(value)[name]
-            link = explorer.follow(inner, Reference(name, soft=True), unit, scope, value.__name__)
+            link = explorer.resolver.follow(inner, Reference(name, soft=True), unit, scope, value.__name__)
             unit.links[f"holds {name}"] = link

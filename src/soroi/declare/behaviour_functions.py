@@ -27,7 +27,7 @@ def process_function(explorer: Explorer, unit: Unit, function: types.FunctionTyp
         node = found.nodes[0]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             _decorators(explorer, unit, node, scope)
-        explorer.names(found.names, unit, scope)
+        explorer.resolver.names(found.names, unit, scope)
     elif found is not None:
         unit.extra.append(b"unknown")
         hint = "load the project again; write the function with def in a file of the project"
@@ -62,9 +62,9 @@ def _decorators(explorer: Explorer, unit: Unit, node: ast.FunctionDef | ast.Asyn
     unit.annotated = reads_annotations(counting)
     local = "<locals>" in unit.key
     for one in unit.decorators:
-        explorer.names(one.names, unit, Scope(scope.globals, scope.cells, decorator=True, soft=local))
+        explorer.resolver.names(one.names, unit, Scope(scope.globals, scope.cells, decorator=True, soft=local))
     if unit.annotated:
-        explorer.names(names_of_annotations(node), unit, Scope(scope.globals, scope.cells, soft=True))
+        explorer.resolver.names(names_of_annotations(node), unit, Scope(scope.globals, scope.cells, soft=True))
 
 
 def is_declaring(explorer: Explorer, decorator: ast.expr, scope: Scope) -> bool:
@@ -73,7 +73,7 @@ def is_declaring(explorer: Explorer, decorator: ast.expr, scope: Scope) -> bool:
     chain = chain_of(inner)
     if chain is None:
         return False
-    value, _ = explorer.lookup(chain[0], scope)
+    value, _ = explorer.resolver.lookup(chain[0], scope)
     for name in chain[1:]:
         value = getattr(value, name, MISSING) if isinstance(value, types.ModuleType) else MISSING
     module = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)

@@ -359,9 +359,7 @@ class _Scanner:
             for target in found:
                 used.add(target)
                 attributes = one.attributes if not one.dynamic else ()
-                imports.setdefault(
-                    ImportReference(target.module, target.level, target.name, attributes, target.line)
-                )
+                imports.setdefault(ImportReference(target.module, target.level, target.name, attributes, target.line))
         for target, unused in self.imported:
             if target not in used:
                 imports.setdefault(unused)

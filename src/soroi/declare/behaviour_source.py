@@ -23,9 +23,7 @@ from soroi.declare.behaviour_names import Names, names_of
 from soroi.declare.normal_form import FunctionNode, function_form, normal_form
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_COMPOUND = (
-    ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While | ast.Match | ast.AsyncWith | ast.AsyncFor
-)
+_COMPOUND = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While | ast.Match | ast.AsyncWith | ast.AsyncFor
 
 
 @dataclass(eq=False)
@@ -296,9 +294,7 @@ def _imports(scope: Sequence[ast.AST]) -> dict[str, list[tuple[str, str | None] 
 
 def _module_scope(tree: ast.Module) -> Iterator[ast.AST]:
     for statement in tree.body:
-        if isinstance(
-            statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-        ):
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
             yield statement
         else:
             waiting: list[ast.AST] = [statement]

@@ -53,9 +53,7 @@ class Metric:
 
 def _share(name: str, level: float) -> float:
     if not 0.0 <= float(level) <= 1.0:
-        raise DeclarationError(
-            f"{name} is bounded by {level}, which is not a share", hint="give a number in [0, 1]"
-        )
+        raise DeclarationError(f"{name} is bounded by {level}, which is not a share", hint="give a number in [0, 1]")
     return float(level)
 
 

@@ -42,9 +42,7 @@ def upper_bound(hits: npt.ArrayLike, trials: npt.ArrayLike, error: npt.ArrayLike
     return 1.0 - lower_bound(n - k, n, error)
 
 
-def share_figure(
-    name: str, hits: int, trials: int, *, confidence: float, positives: int | None, part: str
-) -> Figure:
+def share_figure(name: str, hits: int, trials: int, *, confidence: float, positives: int | None, part: str) -> Figure:
     """A share with its exact two-sided interval. A share of nothing has no value and the interval [0, 1]."""
     error = (1.0 - confidence) / 2.0
     return Figure(

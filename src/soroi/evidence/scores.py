@@ -181,9 +181,7 @@ def _bootstrap_interval(
     new_misses = rng.multinomial(positives + negatives - drawn, outside)[:, :-1]
     edge = 0.5 / (positives + negatives)
     averages = np.clip(_average(new_hits, new_misses), edge, 1.0 - edge)
-    spread = float(special.logit(averages).std(ddof=1)) * float(
-        stats.t.ppf((1.0 + confidence) / 2.0, positives - 1)
-    )
+    spread = float(special.logit(averages).std(ddof=1)) * float(stats.t.ppf((1.0 + confidence) / 2.0, positives - 1))
     low, high = _around_logit(min(max(value, edge), 1.0 - edge), spread)
     return min(low, value), max(high, value)
 

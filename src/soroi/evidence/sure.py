@@ -39,9 +39,7 @@ class SureBand(msgspec.Struct, frozen=True, kw_only=True):
         return np.asarray((score <= self.low) | (score >= self.high), dtype=np.bool_)
 
 
-def sure_band(
-    y: npt.ArrayLike, score: npt.ArrayLike, threshold: float, *, error: float, confidence: float
-) -> SureBand:
+def sure_band(y: npt.ArrayLike, score: npt.ArrayLike, threshold: float, *, error: float, confidence: float) -> SureBand:
     """Find the widest sure sides whose answers are wrong at most a share ``error`` of the time.
 
     Positive answers (at or above ``high`` ≥ ``threshold``) and negative answers (at or below ``low`` <

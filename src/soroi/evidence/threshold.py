@@ -162,8 +162,7 @@ def _words(objective: Objective) -> str:
     if objective.subject_to is None:
         return f"maximise {objective.maximise.name}"
     return (
-        f"maximise {objective.maximise.name} subject to {objective.subject_to} "
-        f"with confidence {objective.confidence:g}"
+        f"maximise {objective.maximise.name} subject to {objective.subject_to} with confidence {objective.confidence:g}"
     )
 
 

@@ -100,9 +100,7 @@ def _between(
     The left frame is read once (the moment and the start of its window go through two joins in a row): a left
     frame whose order differs from one evaluation to the next cannot mix up its rows.
     """
-    moments = left.with_row_index(_ROW).with_columns(
-        pl.col(time).alias(_UNTIL), (pl.col(time) - length).alias(_FROM)
-    )
+    moments = left.with_row_index(_ROW).with_columns(pl.col(time).alias(_UNTIL), (pl.col(time) - length).alias(_FROM))
     ended = moments.sort(_UNTIL).join_asof(
         totals, left_on=_UNTIL, right_on=_TIME, by=keys or None, allow_exact_matches=False, check_sortedness=False
     )

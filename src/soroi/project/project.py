@@ -221,9 +221,7 @@ class Project(Rich):
         with executor:
             return run.go(executor)
 
-    def stage(
-        self, *wanted: str, everything: bool = False, remove: Sequence[str] = (), note: str = ""
-    ) -> StageOutcome:
+    def stage(self, *wanted: str, everything: bool = False, remove: Sequence[str] = (), note: str = "") -> StageOutcome:
         """Put versions into staging; seals a manifest when the set is in step.
 
         Args:
@@ -239,9 +237,7 @@ class Project(Rich):
         """
         if everything:
             wanted = (*wanted, *(node.name for node in self.graph if node.kind.answers))
-        return stage(
-            self.store, self.graph, self.fingerprints, wanted, runtime=self.runtime, remove=remove, note=note
-        )
+        return stage(self.store, self.graph, self.fingerprints, wanted, runtime=self.runtime, remove=remove, note=note)
 
     def release(self, environment: str = PRODUCTION, *, reason: str = "") -> ReleaseOutcome:
         """Make the sealed staged set live, all of it or none.
@@ -340,9 +336,7 @@ def moment(text: datetime | str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else text
     except ValueError:
-        raise ConfigError(
-            f"'{text}' is not a moment", hint="such as 2013-03-01 or 2013-03-01T06:00+00:00"
-        ) from None
+        raise ConfigError(f"'{text}' is not a moment", hint="such as 2013-03-01 or 2013-03-01T06:00+00:00") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 

@@ -83,8 +83,7 @@ class VersionTable(Rich):
 
     def _repr_rows(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
         rows = [
-            [one.id, f"{one.at:%Y-%m-%d %H:%M:%S}", one.by, _overrides(one), figure_text(one)]
-            for one in self.records
+            [one.id, f"{one.at:%Y-%m-%d %H:%M:%S}", one.by, _overrides(one), figure_text(one)] for one in self.records
         ]
         return "Versions", ("version", "built", "by", "by choice", "figures"), rows
 

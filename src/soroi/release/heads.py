@@ -174,9 +174,7 @@ def _swap(
 ) -> HeadRecord:
     now = runtime.clock.now()
     expected = head.revision if head else 0
-    moved = tx.heads.move(
-        environment, manifest.id, expected_revision=expected, by=runtime.actor, at=now, reason=reason
-    )
+    moved = tx.heads.move(environment, manifest.id, expected_revision=expected, by=runtime.actor, at=now, reason=reason)
     body = {
         "environment": environment,
         "from": head.manifest if head else None,

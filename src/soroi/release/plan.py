@@ -185,11 +185,7 @@ def _action(status: NodeStatus, inputs: PlanInputs) -> tuple[Action, tuple[Reaso
             return Action.STAGE, (*status.reasons, Reason("ready", f"{status.ready} was built so", status.node))
         work = Action.REFIT if status.kind is NodeKind.THRESHOLD and status.version else Action.BUILD
         return work, status.reasons or behind
-    if (
-        status.kind.answers
-        and status.staged is None
-        and any(r.subject == status.node for r in inputs.report.missing)
-    ):
+    if status.kind.answers and status.staged is None and any(r.subject == status.node for r in inputs.report.missing):
         return Action.STAGE, (Reason("missing", "built, and not in staging", status.node),)
     return Action.NOTHING, ()
 

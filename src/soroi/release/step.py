@@ -112,9 +112,7 @@ def _answering_producers(record: VersionRecord) -> list[str]:
 
 
 def _kind_of(role: str) -> str:
-    return {"uses feature": "features", "scores with": "model", "cuts": "model", "sure by": "threshold"}.get(
-        role, ""
-    )
+    return {"uses feature": "features", "scores with": "model", "cuts": "model", "sure by": "threshold"}.get(role, "")
 
 
 def _behind_producers(
@@ -147,6 +145,5 @@ def _follow(needed: Mapping[str, VersionRecord], behind: dict[str, list[Reason]]
 
 def _allowed(graph: Graph) -> dict[str, timedelta | None]:
     return {
-        node.name: duration(node.spec.in_step) if node.spec.in_step else None
-        for node in graph.of_kind(NodeKind.SOURCE)
+        node.name: duration(node.spec.in_step) if node.spec.in_step else None for node in graph.of_kind(NodeKind.SOURCE)
     }

@@ -103,9 +103,7 @@ def _count(node: Node, counts: Counter[int]) -> None:
 def _shareable(node: Node) -> bool:
     if "__id__" not in node:
         return False
-    return node["__loader__"] in _SHARED or (
-        node["__loader__"] == "NdArrayNode" and type_name(node) == "numpy.ndarray"
-    )
+    return node["__loader__"] in _SHARED or (node["__loader__"] == "NdArrayNode" and type_name(node) == "numpy.ndarray")
 
 
 class _Rewrite:

@@ -105,8 +105,11 @@ class Catalogue:
         Raises:
             StoreError: The database cannot be read.
         """
-        with naming(self._place), self._engine.connect() as connection, connection.begin():
-            yield Transaction(Bound(connection, self._project, writable=False))
+        with naming(self._place), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite reads are of one moment anyway
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield Transaction(Bound(connection, self._project, writable=False))
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

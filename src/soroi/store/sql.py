@@ -41,17 +41,20 @@ class Bound:
         return self.connection.execute(query).first()
 
     def change(self, statement: Executable, parameters: Any = None) -> int:
-        """Run a statement that writes, and give the number of rows it touched.
+        """Run a statement that writes, and give the number of rows that it updated or deleted.
 
         Raises:
             StoreError: The transaction was opened for reading.
         """
+        return self._write(statement, parameters).rowcount
+
+    def _write(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         if not self.writable:
             raise StoreError(
-                "this transaction was opened for reading", hint="use catalogue.write() in order to change something"
+                "this transaction was opened for reading",
+                hint="use catalogue.write() in order to change something",
             )
-        result: CursorResult[Any] = self.connection.execute(statement, parameters)
-        return result.rowcount
+        return self.connection.execute(statement, parameters)
 
     def insert(self, table: Table, values: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> None:
         """Insert one row, or several."""
@@ -68,7 +71,9 @@ class Bound:
             key: Columns that, with the project, identify a row.
         """
         statement = self._insert(table).values(project=self.project, **values)
-        return self.change(statement.on_conflict_do_nothing(index_elements=["project", *key])) == 1
+        unless_there = statement.on_conflict_do_nothing(index_elements=["project", *key])
+        # drivers do not all count inserted rows, so the row itself is asked for
+        return self._write(unless_there.returning(table.c.project)).first() is not None
 
     def upsert(self, table: Table, values: Mapping[str, Any], key: Sequence[str]) -> None:
         """Insert a row, or overwrite the one with the same key."""

@@ -47,9 +47,7 @@ def _band(context: BuildContext, threshold: str, error: float, confidence: float
             hint=f"{cut.facts['reason']}; loosen the constraint of '{threshold}', or improve its model",
             where=context.node.where,
         )
-    band = sure_band(
-        scores["target"].to_numpy(), scores["score"].to_numpy(), value, error=error, confidence=confidence
-    )
+    band = sure_band(scores["target"].to_numpy(), scores["score"].to_numpy(), value, error=error, confidence=confidence)
     found = msgspec.to_builtins(band)
     assert isinstance(found, dict)
     return found

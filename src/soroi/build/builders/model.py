@@ -177,15 +177,13 @@ def _fit(context: BuildContext, rows: pl.DataFrame, view: TrainingView) -> Saved
     assert context.node.function is not None
     seed = context.node.spec.seed
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (estimators with random_state=None draw from it)
+    np.random.seed(seed)  # estimators with random_state=None draw from it
     with training(view):
         fitted = context.call(context.node.function, rows, **context.overrides)
     return save_model(fitted, where=context.node.where, sample=rows.select(view.inputs).head(256))
 
 
-def _score_table(
-    context: BuildContext, scorer: Scorer, part: pl.DataFrame, inputs: list[str], keep: list[str]
-) -> str:
+def _score_table(context: BuildContext, scorer: Scorer, part: pl.DataFrame, inputs: list[str], keep: list[str]) -> str:
     target = pl.col(context.node.spec.target).alias("target")
     scored = part.select(*keep, target).with_columns(pl.Series("score", scorer.score(part.select(inputs))))
     return context.tables.write(scored, key=keep[:-1], time=keep[-1]).root

@@ -58,7 +58,7 @@ ops = so.group("operations", owner="ops@example.com")
 
 def read_csv(name: str) -> pl.LazyFrame:
     """A table of the package; ``NA`` is null."""
-    return pl.read_csv(DATA / name, null_values=["NA", "\\N"], infer_schema_length=None).lazy()
+    return pl.read_csv(data_folder() / name, null_values=["NA", "\\N"], infer_schema_length=None).lazy()
 
 
 def read_flights() -> pl.LazyFrame:
@@ -68,7 +68,7 @@ def read_flights() -> pl.LazyFrame:
     for arrivals. The scheduled arrival is the first moment after the departure at which the clock of the
     destination shows it.
     """
-    with zipfile.ZipFile(DATA / "flights.csv.zip") as archive:
+    with zipfile.ZipFile(data_folder() / "flights.csv.zip") as archive:
         table = pl.read_csv(archive.read("flights.csv"), null_values="NA", infer_schema_length=10_000)
     local = pl.datetime("year", "month", "day", "hour", "minute", time_unit="us")
     clock = pl.duration(hours=pl.col("sched_arr_time") // 100, minutes=pl.col("sched_arr_time") % 100)
@@ -303,9 +303,7 @@ def quick(train: pl.DataFrame, strength: float = 0.3) -> Pipeline:
 
 
 @so.model(examples, target="late", split=so.by_time(calibration="10d", test="10d"), out_of_fold=3, group=ops)
-def careful(
-    train: pl.DataFrame, learning_rate: float = 0.1, max_leaf_nodes: int = 15, max_iter: int = 80
-) -> Pipeline:
+def careful(train: pl.DataFrame, learning_rate: float = 0.1, max_leaf_nodes: int = 15, max_iter: int = 80) -> Pipeline:
     """Late or not, from all that is known at the departure: gradient boosting."""
     x, y = so.xy(train)
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)

@@ -1,0 +1,41 @@
+"""``soroi serve``: answer over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from soroi.cli.common import Common
+from soroi.cli.output import console, write_json
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8300,
+    environment: Annotated[str, Parameter(name=["--env", "--environment"])] = "production",
+    common: Common | None = None,
+) -> int:
+    """Answer over HTTP. Follows releases and rollbacks without a restart, until it is told to stop.
+
+    Args:
+        host: Address to listen at. Only this machine by default: there is no authentication.
+        port: Port to listen at; 0: any that is free.
+        environment: The head to answer with.
+    """
+    common = common or Common()
+    from soroi.codebase import find_project, read_config
+    from soroi.http import run_server
+
+    config = read_config(find_project(common.project))
+
+    def ready(address: str) -> None:
+        if common.json:
+            write_json({"address": address, "environment": environment, "project": config.name})
+        else:
+            console(sys.stderr).print(f"{config.name} answers at {address} ({environment}); stop with Ctrl-C")
+
+    run_server(config, host=host, port=port, environment=environment, ready=ready)
+    return 0

@@ -1,0 +1,128 @@
+"""Answers: what is given for one row of a request, and what is written down about it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+StepKind = Literal["model", "rule", "fail_safe"]
+"""What was asked."""
+
+
+class Outcome(enum.StrEnum):
+    """What came of asking one step."""
+
+    ANSWERED = "answered"
+    """Its answer was taken."""
+
+    UNSURE = "unsure"
+    """A model's score lies between its sure-enough levels."""
+
+    MISSING_FEATURE = "missing_feature"
+    """An input that was never missing in training is missing here."""
+
+    RAISED = "raised"
+    """Its code raised, or gave what it must not give."""
+
+    LATE = "late"
+    """It was not done when the time was up, or no time was left to ask it."""
+
+    CANNOT_SAY = "cannot_say"
+    """A rule returned ``None``."""
+
+    @property
+    def is_fall(self) -> bool:
+        """Whether something went wrong, rather than having been asked without being sure."""
+        return self in (Outcome.MISSING_FEATURE, Outcome.RAISED, Outcome.LATE)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the path by which an answer was found."""
+
+    name: str
+    """Id of the threshold asked, name of the rule, or ``fail_safe``."""
+
+    kind: StepKind
+    """What it is."""
+
+    versions: dict[str, str]
+    """The version of every node that took part, by node. All of one manifest."""
+
+    outcome: Outcome
+    """What came of it."""
+
+    reason: str | None = None
+    """Why it did not answer, in a sentence."""
+
+    milliseconds: float = 0.0
+    """How long it took, together for all rows of the request that asked it."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision taken for one row."""
+
+    id: str
+    """Id under which it is recorded."""
+
+    decision: str
+    """Id of the decision."""
+
+    action: str
+    """What to do."""
+
+    positive: bool
+    """Whether ``action`` is the decision's positive action."""
+
+    score: float | None
+    """Score of the model that answered; ``None`` when none did."""
+
+    threshold: float | None
+    """Where that score was cut; ``None`` when no model answered, or its threshold keeps no constraint."""
+
+    confidence: float | None
+    """Calibrated probability that the side taken is right; ``None`` when no model answered."""
+
+    path: list[Step]
+    """The steps asked, in order; the last one answered."""
+
+    manifest: str
+    """The one manifest that all of it comes from."""
+
+    revision: int
+    """Revision of the head that pointed at the manifest."""
+
+    at: datetime
+    """When it was asked for."""
+
+    deadline_missed: bool = False
+    """Whether it came after the decision's deadline all the same."""
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """What is recorded with an answer, beyond what is given back."""
+
+    inputs: Mapping[str, Any]
+    """The row that was given, as typed values."""
+
+    features: Mapping[str, Any]
+    """Feature values that were computed for it, by column."""
+
+    scores: Mapping[str, float]
+    """Scores that were computed for it, by model."""
+
+    environment: str
+    """Name of the head that was followed."""
+
+    milliseconds: float
+    """From the request's arrival until the decision stood."""
+
+
+def record_of(answer: Answer, detail: Detail) -> dict[str, Any]:
+    """An answer and its detail as one record for the answers log."""
+    record = {name: getattr(answer, name) for name in Answer.__struct_fields__}
+    record |= {name: getattr(detail, name) for name in Detail.__struct_fields__}
+    return record
