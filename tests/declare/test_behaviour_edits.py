@@ -163,7 +163,7 @@ for way, line in {
     "an enumeration": "import enum\nclass E(enum.Enum):\n    n = @@\ndef clean(row): return row[:E.n.value]",
     "a member of an enumeration": "import enum\nclass E(enum.Enum):\n    a1 = 1\n    a2 = 2\nN = E.a@@\ndef clean(row): return N",
     "a compiled pattern": "import re\nP = re.compile('a{@@}')\ndef clean(row): return P.sub('', row)",
-    "the flags of a pattern": "import re\nP = re.compile('a', @@)\ndef clean(row): return P.sub('', row)",
+    "the flags of a pattern": "import re\nP = re.compile('a', re.I * (@@ - 1))\ndef clean(row): return P.sub('', row)",
     "a decimal": "import decimal\nD = decimal.Decimal('1.@@')\ndef clean(row): return D",
     "a date": "import datetime\nD = datetime.date(2026, 1, @@)\ndef clean(row): return D",
     "a time zone": "import datetime\nD = datetime.timezone(datetime.timedelta(hours=@@))\ndef clean(row): return D",
@@ -196,7 +196,7 @@ for way, line in {
     "getattr with a constant": "import sys\ndef low(row): return row[:@@]\nclass A:\n    go = staticmethod(low)\n"
     "def clean(row): return getattr(A, 'go')(row)",
     "a match statement": "def clean(row):\n    match row:\n        case @@: return 1\n        case _: return 2",
-    "an except clause": "def clean(row):\n    try: return row[0]\n    except* IndexError: return None\n    finally: print(@@)",
+    "an except clause": "def clean(row):\n    try: return row[0]\n    except* IndexError: row = None\n    finally: print(@@)",
     "a slice object": "S = slice(0, @@)\ndef clean(row): return row[S]",
     "a range": "S = range(0, @@)\ndef clean(row): return S",
     "an item getter": "import operator\nS = operator.itemgetter(@@)\ndef clean(row): return S(row)",
@@ -430,11 +430,12 @@ keep(
 keep("how a text is put together", "def wording(rows): return @@", "'ab'", "'a' 'b'")
 
 
+@pytest.mark.filterwarnings("ignore:overriding existing custom namespace")
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_edit_that_can_change_the_output_changes_the_digest(name: str, behaviour: Loader) -> None:
     before, after = CHANGES[name]
     old, again, new = behaviour(before), behaviour(before), behaviour(after)
-    assert old.unknown == () and new.unknown == (), [one.text for one in (*old.unknown, *new.unknown)]
+    assert [one.text for one in (*old.unknown, *new.unknown)] == []
     assert old.digest == again.digest
     assert old.digest != new.digest
 

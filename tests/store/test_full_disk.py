@@ -73,6 +73,7 @@ def test_without_the_right_to_mount_these_tests_run_in_a_namespace(tmp_path: Pat
     command = [*unshare, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
     done = subprocess.run(command, env={**os.environ, "SOROI_IN_NAMESPACE": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout, done.stdout
 
 
 def test_an_object_that_does_not_fit_is_not_there(disk: Disk) -> None:

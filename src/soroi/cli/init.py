@@ -7,7 +7,7 @@ from typing import Literal
 
 from soroi.cli.common import Common
 from soroi.cli.output import show
-from soroi.cli.template import make_project
+from soroi.demo.template import make_project
 
 NEXT = ("soroi build", "soroi stage --all", "soroi release", "soroi serve")
 """What one does with a fresh project."""

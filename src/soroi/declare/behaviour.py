@@ -8,6 +8,7 @@ never passed over: stale when in doubt.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,10 @@ from soroi.declare.behaviour_explorer import Explorer
 from soroi.declare.behaviour_reach import Unit, Walk
 
 __all__ = ["Behaviour", "Component", "ComponentKind", "difference", "function_behaviour"]
+
+
+DEPTH = 20_000
+"""How deeply source code may be nested; a chain of calls is nested as deeply as it is long."""
 
 
 def function_behaviour(
@@ -43,7 +48,12 @@ def function_behaviour(
         explorer.function(function, "the function itself", "code")
     else:
         _other_callable(explorer, function)
-    walk.run()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEPTH))
+    try:
+        walk.run()
+    finally:
+        sys.setrecursionlimit(limit)
     for unit in walk.units.values():
         if unit.via == "the function itself":
             unit.via = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import inspect
 import pkgutil
 import sys
 import types
@@ -90,6 +91,8 @@ def _members(explorer: Explorer, unit: Unit, value: type) -> None:
             _class_value(explorer, unit, one[0], one[1]._value_)
 
 
+_MAKERS = frozenset({"collections", "dataclasses", "enum", "functools", "typing"})
+_NAMED_TUPLE = frozenset({"_make", "_replace", "_asdict"})
 _INTERNAL = frozenset({"member_descriptor", "getset_descriptor", "_tuplegetter", "_abc_data"})
 
 
@@ -111,7 +114,7 @@ def _class_value(explorer: Explorer, unit: Unit, name: str, member: Any) -> None
 def _method(explorer: Explorer, unit: Unit, name: str, function: types.FunctionType) -> None:
     module = str(function.__globals__.get("__name__", "?"))
     code = function.__code__
-    if code.co_filename.startswith("<") and unit.found is not None and not code.co_qualname.count("<lambda>"):
+    if _is_generated(name, function):
         return
     if not explorer.walk.in_project(module):
         link = explorer.link(function, f"member of `{unit.name}`")
@@ -126,6 +129,16 @@ def _method(explorer: Explorer, unit: Unit, name: str, function: types.FunctionT
     default_units(explorer, inner, function)
     closure_links(explorer, inner, function)
     unit.links |= {f"{name} {key}": link for key, link in inner.links.items()}
+
+
+def _is_generated(name: str, function: types.FunctionType) -> bool:
+    """Whether a method was made by a library from the class body, as those of data classes and named tuples are."""
+    code = inspect.unwrap(function).__code__
+    dunder = name.startswith("__") and name.endswith("__")
+    if dunder and code.co_filename.startswith("<"):
+        return True
+    maker = function.__globals__.get("__name__")
+    return (dunder or name in _NAMED_TUPLE) and maker in _MAKERS
 
 
 def _inside(found: Found, owner: Found) -> bool:

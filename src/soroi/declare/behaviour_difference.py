@@ -53,10 +53,8 @@ def _reason(key: str, happened: str, before: Mapping[str, Any], after: Mapping[s
     shown = unified(old, new, str(one["label"]), one["kind"])
     if shown:
         facts["difference"] = shown
-    if one["kind"] in _GIVEN:
-        text = _given(happened, before, after)
-    else:
-        text = _sentence(happened, one, old, new, bool(shown))
+    given = one["kind"] in _GIVEN
+    text = _given(happened, before, after) if given else _sentence(happened, one, old, new, bool(shown))
     return Reason("parameter" if one["kind"] == "parameter" else "code", text, subject=key, facts=facts)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 import types
@@ -16,12 +15,10 @@ from soroi.declare.behaviour_functions import process_function
 from soroi.declare.behaviour_reach import Unit, Walk
 from soroi.declare.behaviour_resolver import Resolver
 from soroi.declare.behaviour_source import SourceFile, module_file
-from soroi.declare.behaviour_value import UnencodableError, ValueEncoder, module_root, shown
+from soroi.declare.behaviour_value import UnencodableError, ValueEncoder, module_root, shown, wrapped_parts
 from soroi.declare.declaration import Declaration
 from soroi.declare.spec import FileRef
 
-_WRAPPERS = (staticmethod, classmethod)
-_CACHED: type = functools._lru_cache_wrapper
 _METHOD_TYPES = (types.BuiltinFunctionType, types.MethodWrapperType)
 _DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType)
 
@@ -56,24 +53,13 @@ class Explorer:
                 return self.module(value, None, via)
             self.library(value.__name__, None)
             return f"foreign {value.__name__}"
-        if isinstance(value, types.MethodType):
-            return f"{self.link(value.__func__, via)} bound to {self._held(value.__self__, via)}"
-        if isinstance(value, _WRAPPERS):
-            return f"{type(value).__name__} {self._held(value.__func__, via)}"
-        if isinstance(value, property):
-            return " ".join(["property", *(self._held(one, via) for one in (value.fget, value.fset, value.fdel))])
-        if isinstance(value, functools.cached_property):
-            return f"cached property {self._held(value.func, via)}"
-        if isinstance(value, _CACHED):
-            parameters = sorted(value.cache_parameters().items())  # type: ignore[attr-defined]
-            return f"cached {parameters} {self._held(value.__wrapped__, via)}"  # type: ignore[attr-defined]
         if isinstance(value, FileRef):
             return self.declared_file(value, via)
+        parts = wrapped_parts(value)
+        if parts is not None:
+            links = [self.link(one, via) for one in parts.inner]
+            return " ".join([parts.kind, *map(str, links)]) if None not in links else None
         return self._native(value, via)
-
-    def _held(self, value: Any, via: str) -> str:
-        """A link, or the encoding of a value as text."""
-        return self.link(value, via) or self.encoder(via).encode(value).hex()
 
     def _native(self, value: Any, via: str) -> str | None:
         if isinstance(value, _DESCRIPTORS):
@@ -83,7 +69,6 @@ class Explorer:
             if owner is None or isinstance(owner, types.ModuleType):
                 module = getattr(value, "__module__", None) or getattr(owner, "__name__", "builtins")
                 return self._outside(str(module), value.__name__)
-            return f"{self._held(owner, via)}.{value.__name__}"
         if type(value).__module__ == "numpy" and type(value).__name__ in ("ufunc", "_ArrayFunctionDispatcher"):
             return self._outside("numpy", value.__name__)
         return None
@@ -101,7 +86,7 @@ class Explorer:
         key, new = self.walk.key("function", f"{module}:{name}", value)
         if new:
             self._root(module)
-            file = Path(value.__code__.co_filename).name
+            file = value.__code__.co_filename.rpartition("/")[2]
             short = name.replace("<locals>.", "").replace("<lambda>", "lambda")
             label = f"{short}() in {file}"
             unit = self.walk.units[key] = Unit(key, kind, label, via, short, module)

@@ -88,7 +88,15 @@ def _is_decorated(explorer: Explorer, wrapper: Any) -> bool:
         return False
     module = str(inner.__globals__.get("__name__", "?"))
     found = find_function(inner.__code__, module) if explorer.walk.in_project(module) else None
-    return isinstance(found, Found) and bool(getattr(found.nodes[0], "decorator_list", ()))
+    if not isinstance(found, Found) or not getattr(found.nodes[0], "decorator_list", ()):
+        return False
+    name = inner.__qualname__
+    if "." in name:
+        return "<locals>" not in name
+    outer: Any = inner.__globals__.get(name)
+    while outer is not None and outer is not wrapper:
+        outer = getattr(outer, "__wrapped__", None)
+    return outer is wrapper and found.file.imports.get(name) == [None]
 
 
 def _registry(explorer: Explorer, unit: Unit, function: types.FunctionType) -> None:

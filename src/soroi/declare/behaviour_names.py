@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from soroi.declare.normal_form import class_reads_annotations, reads_annotations
+from soroi.declare.normal_form import children, class_reads_annotations, reads_annotations
 
 DOC_WORDS = frozenset({"__doc__", "getdoc"})
 """Names whose use makes docstrings behaviour."""
@@ -72,6 +73,15 @@ class ImportReference:
     attributes: tuple[str, ...] = ()
     """Attributes asked of what was imported."""
 
+    called: bool = False
+    """Whether the whole chain is called."""
+
+    argument: str | None = None
+    """The first argument of the call, when it is a constant text."""
+
+    dynamic: bool = False
+    """Whether an attribute of it is asked by a name known only when it runs."""
+
     line: int = field(default=0, compare=False)
     """Line of the import, for messages."""
 
@@ -79,6 +89,11 @@ class ImportReference:
     def text(self) -> str:
         """What is imported, as written."""
         return "." * self.level + ".".join((self.module, *([self.name] if self.name else []), *self.attributes))
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """What is asked of the module: the name taken from it, and the attributes of that."""
+        return (*([self.name] if self.name else []), *self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +167,9 @@ def chain_of(node: ast.AST) -> tuple[str, ...] | None:
     return (node.id, *reversed(names))
 
 
+_VISITS: dict[type[ast.AST], Callable[[_Scanner, Any, _Scope], None] | None] = {}
+
+
 class _Scanner:
     def __init__(self, soft: bool) -> None:
         self.soft = soft
@@ -166,11 +184,15 @@ class _Scanner:
                 self.visit(node, scope)
 
     def visit(self, node: ast.AST, scope: _Scope) -> None:
-        special = getattr(self, "visit_" + type(node).__name__, None)
+        kind = type(node)
+        if kind not in _VISITS:
+            _VISITS[kind] = getattr(_Scanner, "visit_" + kind.__name__, None)
+        special = _VISITS[kind]
         if special is None:
-            self.all(ast.iter_child_nodes(node), scope)
+            for one in children(node):
+                self.visit(one, scope)
         else:
-            special(node, scope)
+            special(self, node, scope)
 
     def load(
         self,
@@ -285,11 +307,15 @@ class _Scanner:
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: _Scope) -> None:
         inner = _Scope("function", scope)
         inner.bound |= {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+        inner.bound |= {one.name for one in getattr(node, "type_params", ())}
         self.all(node.body if isinstance(node.body, list) else [node.body], inner)
 
     def visit_ClassDef(self, node: ast.ClassDef, scope: _Scope) -> None:  # noqa: N802
         scope.bound.add(node.name)
-        self.all([*node.decorator_list, *node.bases, *node.keywords], scope)
+        self.all(node.decorator_list, scope)
+        if getattr(node, "type_params", ()):
+            scope = _Scope("function", scope, {one.name for one in node.type_params})  # type: ignore[attr-defined]
+        self.all([*node.bases, *node.keywords], scope)
         inner = _Scope("annotated class" if class_reads_annotations(node) else "class", scope)
         self.all(node.body, inner)
 
@@ -315,14 +341,14 @@ class _Scanner:
     def visit_MatchAs(self, node: ast.MatchAs | ast.MatchStar, scope: _Scope) -> None:  # noqa: N802
         if node.name:
             scope.bound.add(node.name)
-        self.all(ast.iter_child_nodes(node), scope)
+        self.all(children(node), scope)
 
     visit_MatchStar = visit_MatchAs  # noqa: N815
 
     def visit_MatchMapping(self, node: ast.MatchMapping, scope: _Scope) -> None:  # noqa: N802
         if node.rest:
             scope.bound.add(node.rest)
-        self.all(ast.iter_child_nodes(node), scope)
+        self.all(children(node), scope)
 
     def visit_Global(self, node: ast.Global, scope: _Scope) -> None:  # noqa: N802
         scope.free.update(node.names)
@@ -358,8 +384,8 @@ class _Scanner:
                 references.setdefault(free)
             for target in found:
                 used.add(target)
-                attributes = one.attributes if not one.dynamic else ()
-                imports.setdefault(ImportReference(target.module, target.level, target.name, attributes, target.line))
+                how = (one.attributes, one.called, one.argument, one.dynamic)
+                imports.setdefault(ImportReference(target.module, target.level, target.name, *how, target.line))
         for target, unused in self.imported:
             if target not in used:
                 imports.setdefault(unused)

@@ -115,7 +115,8 @@ class Resolver:
                 if value is MISSING:
                     return self._missing(one, unit, scope)
                 continue
-            if isinstance(value, types.FunctionType) and rest and rest[0] in vars(value):
+            dispatches = isinstance(getattr(value, "registry", None), types.MappingProxyType)
+            if isinstance(value, types.FunctionType) and not dispatches and rest and rest[0] in vars(value):
                 self.explorer.link(value, via)
                 inner = rest.pop(0)
                 name, value = f"{name}.{inner}", vars(value)[inner]
@@ -137,6 +138,9 @@ class Resolver:
     def _attribute(self, module: types.ModuleType, name: str) -> Any:
         if name in vars(module):
             return vars(module)[name]
+        if "__getattr__" in vars(module):
+            self.explorer.link(vars(module)["__getattr__"], f"asked for `{name}`")
+            return getattr(module, name, MISSING)
         return self._load(f"{module.__name__}.{name}") if hasattr(module, "__path__") else MISSING
 
     def _load(self, name: str) -> Any:
@@ -187,8 +191,8 @@ class Resolver:
         except ImportError:
             name = one.module
         if not self.walk.in_project(name):
-            full = ".".join([name, *([one.name] if one.name else []), *one.attributes])
-            reference = Reference(name, called=True, line=one.line)
+            full = ".".join([name, *one.inner])
+            reference = Reference(name, one.inner, one.called, one.argument, line=one.line)
             unit.links[f"import {one.text}"] = self._foreign_name(full, reference, unit, scope)
             return
         module = self._load(name)
@@ -197,8 +201,7 @@ class Resolver:
             self.walk.doubt(unit, f"the module `{name}` that it imports cannot be loaded", hint, one.line)
             unit.links[f"import {one.text}"] = "missing"
             return
-        attributes = (*([one.name] if one.name else []), *one.attributes)
-        reference = Reference(name, attributes, line=one.line)
+        reference = Reference(name, one.inner, one.called, dynamic=one.dynamic, line=one.line)
         unit.links[f"import {one.text}"] = self.follow(module, reference, unit, scope, None)
 
     def _accessors(self, attributes: frozenset[str], unit: Unit) -> None:
@@ -207,7 +210,7 @@ class Resolver:
             what = f"`{name}` finds code that cannot be followed"
             self.walk.doubt(unit, what, "name what is meant")
         for kind in _extended_classes():
-            for name in attributes & vars(kind).keys():
+            for name in sorted(attributes & vars(kind).keys()):
                 inner = vars(kind)[name]
                 inner = getattr(inner, "_ns", None) or getattr(inner, "_accessor", None) or inner
                 module = getattr(inner, "__module__", None)

@@ -11,6 +11,7 @@ import ast
 import bisect
 import importlib.util
 import linecache
+import os
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from types import CodeType
 from typing import Any
 
 from soroi.declare.behaviour_names import Names, names_of
-from soroi.declare.normal_form import FunctionNode, function_form, normal_form
+from soroi.declare.normal_form import FunctionNode, children, function_form, normal_form
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPOUND = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While | ast.Match | ast.AsyncWith | ast.AsyncFor
@@ -104,7 +105,7 @@ class _Block:
             name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
             self.functions.setdefault((name, first_line(node)), []).append(node)
             prefix += name + ".<locals>."
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self._walk(child, prefix)
 
 
@@ -217,7 +218,8 @@ class SourceFile:
 def first_line(node: ast.AST) -> int:
     """The first line of a node, decorators included."""
     decorators = getattr(node, "decorator_list", ())
-    return min([getattr(node, "lineno", 1), *(one.lineno for one in decorators)])
+    lines: list[int] = [getattr(node, "lineno", 1), *(one.lineno for one in decorators)]
+    return min(lines)
 
 
 def _nodes_of(code: CodeType, nodes: Sequence[FunctionNode]) -> list[FunctionNode]:
@@ -263,6 +265,8 @@ def _constant_shape(value: Any) -> Any:
         return ("tuple", tuple(_constant_shape(one) for one in value))
     if isinstance(value, frozenset):
         return ("frozenset", frozenset(_constant_shape(one) for one in value))
+    if type(value) is int:
+        return ("int", hex(value))
     return (type(value).__name__, repr(value))
 
 
@@ -302,7 +306,7 @@ def _module_scope(tree: ast.Module) -> Iterator[ast.AST]:
                 node = waiting.pop()
                 yield node
                 if not isinstance(node, _DEFINITIONS | ast.ClassDef):
-                    waiting.extend(ast.iter_child_nodes(node))
+                    waiting.extend(children(node))
 
 
 def _defined_names(statement: ast.stmt) -> set[str]:
@@ -324,7 +328,7 @@ _FILES: dict[str, tuple[Any, SourceFile]] = {}
 
 def _stamp(name: str) -> Any:
     try:
-        stat = Path(name).stat()
+        stat = os.stat(name)  # noqa: PTH116 — several times as fast, and asked for every function
     except (OSError, ValueError):
         return None
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)

@@ -6,6 +6,7 @@ a program can see it. Functions, classes and modules inside a value are written 
 
 from __future__ import annotations
 
+import abc
 import array
 import collections
 import dataclasses
@@ -33,6 +34,7 @@ from typing import Any
 SHOWN = 4000
 """Longest text of a value that is kept to show a difference, in characters."""
 
+_CACHED: Any = functools._lru_cache_wrapper
 _LOCKS = frozenset({"lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore"})
 _PLAIN_REDUCED = (operator.itemgetter, operator.attrgetter, operator.methodcaller)
 _TYPING = (typing.TypeVar, typing.ParamSpec, typing.ForwardRef)
@@ -41,6 +43,35 @@ _SECRET = re.compile(r"(^|_)(key|token|secret|password|passwd|credential|credent
 
 class UnencodableError(Exception):
     """A value has no encoding. The message says what it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A wrapper of the language or the standard library, taken apart."""
+
+    kind: str
+    """What it is, with its plain parameters."""
+
+    inner: tuple[Any, ...]
+    """What it holds."""
+
+
+def wrapped_parts(value: Any) -> Wrapped | None:
+    """Take apart a method, a static or class method, a property or a cached function; ``None`` for anything else."""
+    if isinstance(value, types.MethodType):
+        return Wrapped("method", (value.__func__, value.__self__))
+    if isinstance(value, staticmethod | classmethod):
+        return Wrapped(type(value).__name__, (value.__func__,))
+    if isinstance(value, property):
+        given = [name for name in ("fget", "fset", "fdel") if getattr(value, name) is not None]
+        return Wrapped(f"property {given}", tuple(getattr(value, name) for name in given))
+    if isinstance(value, functools.cached_property):
+        return Wrapped("cached property", (value.func,))
+    if isinstance(value, _CACHED):
+        return Wrapped(f"cached {sorted(value.cache_parameters().items())}", (value.__wrapped__,))
+    if isinstance(value, functools.singledispatchmethod):
+        return Wrapped("dispatch", (value.dispatcher, value.func))
+    return None
 
 
 class ValueEncoder:
@@ -92,8 +123,12 @@ class ValueEncoder:
         return self.sequence("dict", (part for item in value.items() for part in item))
 
     def unordered(self, value: typing.AbstractSet[Any]) -> bytes:
-        """Members sorted by their encoding."""
-        return _sized(f"set {len(value)}", b"".join(sorted(self.encode(one) for one in value)))
+        """Members sorted by their encoding; functions and classes are reached in the order of their names."""
+        code = sorted((one for one in value if hasattr(one, "__qualname__")), key=_code_name)
+        if len({_code_name(one) for one in code}) < len(code):
+            raise UnencodableError("a set with several functions of one name, which have no order")
+        others = [one for one in value if not hasattr(one, "__qualname__")]
+        return _sized(f"set {len(value)}", b"".join(sorted(self.encode(one) for one in [*code, *others])))
 
     def _class(self, value: Any) -> bytes:
         return _sized("of", (self._link(type(value)) or "?").encode())
@@ -106,10 +141,19 @@ class ValueEncoder:
             found = step(value)
             if found is not None:
                 return found
-        if not _has_state(value):
-            return self._class(value)
         kind = type(value)
+        if kind is object or self._is_stateless(value):
+            return self._class(value)
         raise UnencodableError(f"a {kind.__module__}.{kind.__qualname__}, which can change while the program runs")
+
+    def _ours(self, kinds: typing.Iterable[type]) -> bool:
+        return all((self._link(one) or "").startswith("class ") for one in kinds)
+
+    def _is_stateless(self, value: Any) -> bool:
+        """Whether an object is nothing but its class: all its classes are of the project, and it holds nothing."""
+        kinds = [one for one in type(value).__mro__ if one not in _BARE]
+        slots = any(getattr(one, "__slots__", ()) for one in kinds)
+        return not slots and not getattr(value, "__dict__", None) and self._ours(kinds)
 
     def _container(self, value: Any) -> bytes | None:
         kind = type(value)
@@ -135,8 +179,13 @@ class ValueEncoder:
         reduced = _standard_parts(value)
         if reduced is not None:
             return self.sequence("value " + reduced[0], reduced[1:])
-        if isinstance(value, functools.partial):
-            return self.sequence("partial", [value.func, value.args, value.keywords, vars(value)])
+        if type(value) is functools.partial or type(value) is functools.partialmethod:
+            return self.sequence(type(value).__name__, [value.func, value.args, value.keywords, vars_of(value)])
+        parts = wrapped_parts(value)
+        if parts is not None:
+            return self.sequence(parts.kind, parts.inner)
+        if isinstance(value, types.BuiltinMethodType | types.MethodWrapperType):
+            return self.sequence("builtin method", [value.__self__, value.__name__])
         if type(value) in _PLAIN_REDUCED:
             return self.sequence(type(value).__name__, value.__reduce__()[1:])
         return None
@@ -160,7 +209,7 @@ class ValueEncoder:
                 raise UnencodableError(f"a {kind.__qualname__}, a dataclass that is not frozen")
             names = [one.name for one in dataclasses.fields(kind)]
         elif isinstance(value, tuple) and hasattr(kind, "_fields"):
-            return self._class(value) + self.sequence("named", value)
+            return self._class(value) + self.sequence("named", [*value, vars_of(value)])
         elif hasattr(kind, "__struct_config__"):
             if not kind.__struct_config__.frozen:
                 raise UnencodableError(f"a {kind.__qualname__}, a Struct that is not frozen")
@@ -170,6 +219,9 @@ class ValueEncoder:
         else:
             return None
         fields = [(name, getattr(value, name, None)) for name in names]
+        for name, more in vars_of(value).items():
+            if name not in names and not isinstance(getattr(kind, name, None), functools.cached_property):
+                fields.append((name, more))
         return self._class(value) + self.sequence("record", fields)
 
     def _library(self, value: Any) -> bytes | None:
@@ -184,7 +236,8 @@ class ValueEncoder:
         numpy = sys.modules["numpy"]
         if isinstance(value, numpy.dtype):
             return _sized("dtype", repr(value).encode())
-        if isinstance(value, numpy.ndarray | numpy.generic) and not value.dtype.hasobject:
+        exact = type(value) is numpy.ndarray or isinstance(value, numpy.generic)
+        if exact and not value.dtype.hasobject:
             kind, flat = type(value).__name__, numpy.asarray(value)
             return self.sequence("array " + kind, [repr(value.dtype), list(flat.shape), flat.tobytes()])
         return None
@@ -208,20 +261,23 @@ class ValueEncoder:
             if not isinstance(value, base):
                 continue
             plain: Any = base
-            inner: Any = dict(value.items()) if base is dict else plain(value)
-            state = [vars(value)] if getattr(value, "__dict__", None) else []
-            return self._class(value) + self.sequence("based on", [inner, *state])
+            kinds = [one for one in type(value).__mro__ if one not in _BARE and one is not base]
+            if not self._ours(kinds):
+                return None
+            return self._class(value) + self.sequence("based on", [plain(value), vars_of(value)])
         return None
 
 
-def _has_state(value: Any) -> bool:
-    kind = type(value)
-    if kind is object:
-        return False
-    if kind.__flags__ & (1 << 9) == 0 or kind.__basicsize__ > object.__basicsize__ + 32:
-        return True
-    slots = any(getattr(one, "__slots__", ()) for one in kind.__mro__)
-    return bool(getattr(value, "__dict__", None)) or slots or kind.__module__ in sys.stdlib_module_names
+def vars_of(value: Any) -> dict[str, Any]:
+    """The attributes that an object holds itself."""
+    return dict(getattr(value, "__dict__", None) or {})
+
+
+def _code_name(value: Any) -> str:
+    return f"{getattr(value, '__module__', '')}:{value.__qualname__}"
+
+
+_BARE = frozenset({object, abc.ABC, typing.Generic, typing.Protocol})
 
 
 def _standard_parts(value: Any) -> list[Any] | None:
@@ -296,7 +352,8 @@ _PLAIN: dict[type, Callable[[ValueEncoder, Any], bytes]] = {
 }
 
 
-def standard_roots() -> dict[str, str]:
+@functools.cache
+def standard_roots() -> Mapping[str, str]:
     """Folders in which distributions are installed, by name."""
     return {name: sysconfig.get_path(name) for name in ("purelib", "platlib")}
 

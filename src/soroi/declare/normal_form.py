@@ -20,6 +20,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores", "type_params", "returns", "annotation"})
 _BODIES = frozenset({"body", "orelse", "finalbody"})
+_LEAVES = frozenset({"ctx", "id", "attr", "arg", "op", "ops", "kind", "type_comment", "type_ignores"})
+_CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 HARMLESS_DECORATORS = frozenset(
@@ -105,6 +107,22 @@ def docstring_of(node: ast.AST) -> str | None:
     return None
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below one, in their order; like :func:`ast.iter_child_nodes`, only faster."""
+    kind = type(node)
+    fields = _CHILD_FIELDS.get(kind)
+    if fields is None:
+        fields = _CHILD_FIELDS[kind] = tuple(name for name in kind._fields if name not in _LEAVES)
+    found: list[ast.AST] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [one for one in value if isinstance(one, ast.AST)]
+    return found
+
+
 def scope_nodes(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """All nodes of one scope, without the insides of nested functions and classes."""
     waiting = list(body)
@@ -112,7 +130,7 @@ def scope_nodes(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(children(node))
 
 
 def _bound_names(node: FunctionNode) -> set[str]:

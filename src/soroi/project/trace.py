@@ -58,7 +58,7 @@ def trace(project: Project, text: str) -> TraceTree:
 
 
 def _trace_answer(project: Project, text: str) -> TraceTree:
-    answers = AnswerLog(project.config.store / "answers")
+    answers = AnswerLog(project.config.store)
     try:
         record = answers.find(text)
     finally:

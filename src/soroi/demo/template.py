@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from soroi.base.errors import ConfigError, RefusedError, UnknownNameError, did_you_mean
-from soroi.cli.sample import write_sample
+from soroi.demo.sample import write_sample
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 """Where they are."""
