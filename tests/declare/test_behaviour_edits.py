@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from typing import Any
 
 import pytest
-
-from soroi.declare.behaviour import Behaviour, function_behaviour
-
-Loader = Callable[[Mapping[str, str]], Behaviour]
 
 NODES = """
     import text
@@ -20,43 +12,6 @@ NODES = """
     def wording(rows):
         return [text.clean(row) for row in rows]
 """
-
-
-@pytest.fixture
-def behaviour(tmp_path: Path) -> Iterator[Loader]:
-    """Writes modules, imports them and gives the behaviour of ``wording`` in ``nodes.py``."""
-    count = 0
-    path = list(sys.path)
-
-    def load(files: Mapping[str, str]) -> Behaviour:
-        nonlocal count
-        count += 1
-        folder = tmp_path / f"p{count}"
-        for name, source in files.items():
-            file = folder / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(textwrap.dedent(source))
-        tops = {Path(name).parts[0].removesuffix(".py") for name in files}
-        forget(tops)
-        sys.path[:] = [str(folder), *path]
-        importlib.invalidate_caches()
-        nodes = importlib.import_module("nodes")
-        try:
-            return function_behaviour(
-                nodes.wording,
-                in_project=lambda module: module.partition(".")[0] in tops,
-                libraries={"polars": "2.1.0", "numpy": "2.0", "soroi": "0.1", "msgspec": "0.20"}.get,
-            )
-        finally:
-            forget(tops)
-
-    def forget(tops: set[str]) -> None:
-        for name in [one for one in sys.modules if one.partition(".")[0] in tops]:
-            del sys.modules[name]
-
-    yield load
-    sys.path[:] = path
-
 
 CHANGES: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
 """Name, files before, files after: the digest must change."""
@@ -432,18 +387,18 @@ keep("how a text is put together", "def wording(rows): return @@", "'ab'", "'a' 
 
 @pytest.mark.filterwarnings("ignore:overriding existing custom namespace")
 @pytest.mark.parametrize("name", CHANGES)
-def test_an_edit_that_can_change_the_output_changes_the_digest(name: str, behaviour: Loader) -> None:
+def test_an_edit_that_can_change_the_output_changes_the_digest(name: str, projects: Any) -> None:
     before, after = CHANGES[name]
-    old, again, new = behaviour(before), behaviour(before), behaviour(after)
+    old, again, new = (projects.behaviour(one) for one in (before, before, after))
     assert [one.text for one in (*old.unknown, *new.unknown)] == []
     assert old.digest == again.digest
     assert old.digest != new.digest
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_an_edit_that_cannot_change_the_output_keeps_the_digest(name: str, behaviour: Loader) -> None:
+def test_an_edit_that_cannot_change_the_output_keeps_the_digest(name: str, projects: Any) -> None:
     before, after = SAME[name]
-    old, new = behaviour(before), behaviour(after)
+    old, new = (projects.behaviour(one) for one in (before, after))
     assert old.unknown == new.unknown == ()
     assert {key: one.digest for key, one in old.components.items()} == {
         key: one.digest for key, one in new.components.items()

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store import Catalogue, EdgeRecord, VersionRecord, open_catalogue
+from soroi.store import Catalogue, EdgeRecord, Transaction, VersionRecord, open_catalogue
 
 NOW = datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -147,3 +147,42 @@ def test_many_versions_keep_their_edges(catalogue: Catalogue) -> None:
         for one in (base, *made):
             tx.versions.add(one)
         assert tx.versions.of_node("m") == made[::-1]
+
+
+def chain(tx: Transaction) -> tuple[VersionRecord, VersionRecord, VersionRecord]:
+    source = version("flights", 1, kind="source")
+    data = version("examples", 2, edges=[EdgeRecord("reads", "flights", source.id)], definition="other")
+    model = version("careful", 3, edges=[EdgeRecord("trains on", "examples", data.id)], overrides={"depth": 3})
+    for one in (source, data, model):
+        tx.versions.add(one)
+    return source, data, model
+
+
+def test_a_closure_holds_all_that_versions_rest_on_with_their_edges(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        source, data, model = chain(tx)
+        found = tx.versions.closure([model.id])
+        assert set(found) == {source.id, data.id, model.id}
+        assert found[model.id].edges == model.edges
+        assert found[model.id].overrides == {"depth": 3}
+        assert set(tx.versions.closure([source.id, "nobody@000000000000"])) == {source.id}
+
+
+def test_versions_are_found_by_definition_newest_first_and_counted(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        _, data, model = chain(tx)
+        newer = version("careful", 9)
+        tx.versions.add(newer)
+        assert [one.id for one in tx.versions.built_as(["definition"])["careful"]] == [newer.id, model.id]
+        assert tx.versions.newest(["careful", "nobody"])["careful"].id == newer.id
+        assert tx.versions.counts() == {"flights": 1, "examples": 1, "careful": 2}
+        assert tx.versions.get_many([data.id, "nobody"]) == {data.id: data}
+
+
+def test_more_versions_than_one_query_may_name_are_read(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        made = [version("many", number, definition=f"d{number}") for number in range(1, 1203)]
+        for one in made:
+            tx.versions.add(one)
+        assert len(tx.versions.heads(one.id for one in made)) == 1202
+        assert len(tx.versions.built_as(one.definition for one in made)["many"]) == 1202

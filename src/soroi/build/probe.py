@@ -14,6 +14,8 @@ from soroi.declare.spec import FileRef
 def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[str | int]]:
     """Name, size in bytes and time of change in nanoseconds of each file behind some references.
 
+    Files below ``root`` are named relative to it, so that a project may be moved.
+
     Args:
         refs: The references, with paths relative to ``root`` or absolute.
         root: Folder of the project.
@@ -33,5 +35,9 @@ def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[st
             )
         for path in paths:
             stat = Path(path).stat()
-            found.append([path, stat.st_size, stat.st_mtime_ns])
+            found.append([_name(path, root), stat.st_size, stat.st_mtime_ns])
     return found
+
+
+def _name(path: str, root: Path) -> str:
+    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path

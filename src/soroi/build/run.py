@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from soroi.base.digest import digest
-from soroi.base.errors import BuildError, SoroiError
+from soroi.base.errors import BuildError, MissingFileError, SoroiError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import claim_equal_output, close_interrupted
 from soroi.build.executor import Executor
@@ -118,7 +118,10 @@ class Run:
         status = "failed"
         try:
             while waiting or running:
-                waiting = self._begin_ready(waiting, running, executor)
+                left = self._begin_ready(waiting, running, executor)
+                if left == waiting and not running:
+                    raise BuildError(f"the plan of work cannot go on: {', '.join(left)} wait for what is not in it")
+                waiting = left
                 if running:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -160,10 +163,18 @@ class Run:
                 self._note(name, "skipped", f"'{stopped[0]}', which it rests on, was not built")
             elif unsettled:
                 left.append(name)
-            elif not self._reuse(name, producers):
+            elif not self._settled(name, producers):
                 running[executor.submit(self._task(name, producers))] = name
                 self._progress(name, "running", "")
         return left
+
+    def _settled(self, name: str, producers: list[str]) -> bool:
+        """Whether a node is done with: reused, or failed because the files behind it are gone."""
+        try:
+            return self._reuse(name, producers)
+        except MissingFileError as error:
+            self._fail(name, error)
+            return True
 
     def _reuse(self, name: str, producers: list[str]) -> bool:
         node = self._code.graph[name]

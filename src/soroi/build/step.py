@@ -79,7 +79,7 @@ class DataUse:
         if self.allowed is not None and self.spread <= self.allowed:
             return []
         newest = self.newest
-        late = [version for version in self.versions if version != newest.id]
+        late = [version for version, record in self.versions.items() if record.output != newest.output]
         within = f"more than in_step={brief(self.allowed)}" if self.allowed else "and it declares no in_step="
         return [
             Reason(

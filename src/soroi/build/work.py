@@ -42,8 +42,9 @@ def plan_work(
 ) -> WorkPlan:
     """Settle which nodes a run visits.
 
-    These are the nodes asked for, what lies between them, what is nowhere and so must be built first, and, when the
-    sources are looked at again, everything from the sources to the nodes asked for.
+    These are the nodes asked for, what lies between them (and between the versions that the caller named and them),
+    what is nowhere and so must be built first, and, when the sources are looked at again, everything from the sources
+    to the nodes asked for.
 
     Args:
         graph: The declarations.
@@ -57,12 +58,11 @@ def plan_work(
         scope |= _build_closure(graph, wanted)
     elif request.refresh or request.as_of is not None:
         scope |= _data_closure(graph, wanted)
-    scope -= set(named)
+    scope = (scope | _between(graph, wanted, set(named))) - set(named)
     taken: dict[str, VersionRecord] = dict(named)
     for name in reversed(graph.names):
         if name in scope:
             _take_inputs(graph[name], scope, taken, find)
-    scope = (scope | _between(graph, wanted)) - set(named)
     return WorkPlan(tuple(graph.sorted(scope)), {n: v for n, v in taken.items() if n not in scope}, frozenset(wanted))
 
 
@@ -106,14 +106,14 @@ def _data_closure(graph: Graph, names: set[str]) -> set[str]:
     return seen
 
 
-def _between(graph: Graph, names: set[str]) -> set[str]:
-    """Every node on a way from one of the names to another."""
+def _between(graph: Graph, wanted: set[str], named: set[str]) -> set[str]:
+    """Every node on a way from a node wanted, or from one whose version the caller named, to a node wanted."""
     below: set[str] = set()
     for name in graph.names:
         producers = {edge.producer for edge in build_edges(graph[name])}
-        if producers & (below | names):
+        if producers & (below | wanted | named):
             below.add(name)
-    return below & _build_closure(graph, names)
+    return below & _build_closure(graph, wanted)
 
 
 def recipe(

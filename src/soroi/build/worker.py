@@ -45,7 +45,9 @@ def run_task(task: Task) -> Draft:
             problem: SoroiError | None = None
         except SoroiError as error:
             problem = error
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the panics of compiled libraries are no Exception
             traceback.print_exc()
             problem = BuildError(
                 f"building '{task.node}' failed inside soroi: {type(error).__name__}: {error}",

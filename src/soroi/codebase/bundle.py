@@ -43,20 +43,21 @@ class Bundle:
         return cls(digest("bundle", dict(ordered)), ordered)
 
 
-def capture(root: Path) -> Bundle:
+def capture(root: Path, *, without: Path | None = None) -> Bundle:
     """Read all Python files of a project, as they are now.
 
     Hidden folders, virtual environments and build products are passed over.
 
     Args:
         root: Folder of the project.
+        without: A folder to pass over too: that of the store, which holds code of earlier builds.
 
     Raises:
         RefusedError: There is more than :data:`MAX_BYTES` of it.
     """
     files: list[tuple[str, bytes]] = []
     size = 0
-    for path in _code_files(root):
+    for path in _code_files(root, without):
         content = path.read_bytes()
         size += len(content)
         if size > MAX_BYTES:
@@ -96,12 +97,19 @@ def unpack(archive: bytes, folder: Path) -> Path:
     return folder
 
 
-def _code_files(folder: Path) -> Iterator[Path]:
+def is_own_file(path: Path, root: Path) -> bool:
+    """Whether a file is of a project's own code, and not of a virtual environment in its folder or of elsewhere."""
+    if not path.is_relative_to(root):
+        return False
+    return not any(part.startswith(".") or part in _SKIPPED for part in path.relative_to(root).parts)
+
+
+def _code_files(folder: Path, without: Path | None) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _SKIPPED:
+        if path.name.startswith(".") or path.name in _SKIPPED or path == without:
             continue
         if path.is_dir():
             if not (path / "pyvenv.cfg").exists() and not path.is_symlink():
-                yield from _code_files(path)
-        elif path.suffix == ".py":
+                yield from _code_files(path, without)
+        elif path.suffix == ".py" and path.is_file():
             yield path

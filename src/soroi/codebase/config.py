@@ -99,8 +99,12 @@ def read_config(root: Path) -> ProjectConfig:
             where=str(path),
         )
     workers = body.get("build", {}).get("workers")
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise ConfigError(f"build.workers = {workers!r} is not a positive whole number", where=str(path))
+    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
+        raise ConfigError(
+            f"build.workers = {workers!r} is not a positive whole number",
+            hint="how many processes build at once; leave it out for one per core",
+            where=str(path),
+        )
     return ProjectConfig(
         root=root.resolve(),
         name=name,
@@ -130,5 +134,5 @@ def _check_known(body: Mapping[str, Any], path: Path) -> None:
 def _text(section: Mapping[str, Any], entry: str, path: Path, default: Any) -> Any:
     value = section.get(entry, default)
     if value is not None and not isinstance(value, str):
-        raise ConfigError(f"'{entry}' must be a text, not {value!r}", where=str(path))
+        raise ConfigError(f"'{entry}' must be a text, not {value!r}", hint="put it in quotes", where=str(path))
     return value

@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from soroi.base.errors import DeclarationError, SoroiError
-from soroi.declare.declaration import Declaration, declaration_of
+from soroi.codebase.bundle import is_own_file
+from soroi.declare.declaration import Declaration, collecting, declaration_of
 from soroi.declare.graph import Graph, build_graph
 from soroi.declare.node import NodeKind
 
@@ -37,8 +38,9 @@ class Codebase:
         self._code_base = self.home if named_home else self.root
         self.modules: dict[str, ModuleType] = {}
         with _LOCK:
-            self._load(module)
-            self.graph: Graph = build_graph(self._declarations())
+            with collecting() as made:
+                self._load(module)
+            self.graph: Graph = build_graph(self._declarations(made))
 
     def owns(self, name: str) -> bool:
         """Whether a module of that name belongs to the project."""
@@ -97,15 +99,16 @@ class Codebase:
             code = compile(path.read_bytes(), str(shown), "exec", dont_inherit=True)
             with _shown(self.modules):
                 exec(code, module.__dict__)  # the project's own code: this is what loading means
-        except SoroiError:
+        except SoroiError as error:
             self.modules.pop(module.__name__, None)
+            error.where = error.where or self._last_place(error, path)
             raise
         except SyntaxError as error:
             self.modules.pop(module.__name__, None)
             raise DeclarationError(
                 f"{path.name} is not valid Python: {error.msg}", where=f"{path.name}:{error.lineno}"
             ) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.modules.pop(module.__name__, None)
             raise DeclarationError(
                 f"{path.name} raised {type(error).__name__} while it was loaded: {error}",
@@ -115,7 +118,7 @@ class Codebase:
 
     def _last_place(self, error: BaseException, path: Path) -> str:
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [f for f in frames if Path(f.filename).is_relative_to(self._code_base)]
+        ours = [f for f in frames if is_own_file(Path(f.filename), self._code_base)]
         return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else path.name
 
     def _import(
@@ -139,18 +142,19 @@ class Codebase:
                     self._load(f"{full}.{one}")
             return module if fromlist else self.modules[full.partition(".")[0]]
 
-    def _declarations(self) -> list[Declaration]:
-        found: dict[int, Declaration] = {}
-        for module in self.modules.values():
-            for variable, value in list(vars(module).items()):
-                declared = declaration_of(value)
-                if declared is None:
-                    continue
-                if declared.name is None and declared.kind in _NAMED_BY_VARIABLE and not variable.startswith("_"):
-                    declared.name = variable
-                elif declared.name is None and declared.function is not None:
-                    declared.name = declared.function.__name__
-                found[id(declared)] = declared
+    def _declarations(self, made: Sequence[Declaration]) -> list[Declaration]:
+        """All declarations: those that variables keep, and those made and kept elsewhere or replaced."""
+        found = {id(one): one for one in made if one.module in self.modules}
+        kept = [
+            (module.__name__ != declared.module, variable, declared)
+            for module in self.modules.values()
+            for variable, value in vars(module).items()
+            if (declared := declaration_of(value)) is not None
+        ]
+        for _, variable, declared in sorted(kept, key=lambda one: one[0]):  # the variable where it was made comes first
+            if declared.name is None and declared.kind in _NAMED_BY_VARIABLE and not variable.startswith("_"):
+                declared.name = variable
+            found[id(declared)] = declared
         return sorted(found.values(), key=lambda one: (one.module, one.where, one.name or ""))
 
 

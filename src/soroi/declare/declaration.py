@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +70,27 @@ class Declaration:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of the function's keyword parameters."""
 
+    def __post_init__(self) -> None:
+        made = _MADE.get()
+        if made is not None:
+            made.append(self)
+
     def __repr__(self) -> str:
         return f"<soroi {self.kind} {self.name or 'without a name yet'} at {self.where}>"
+
+
+_MADE: ContextVar[list[Declaration] | None] = ContextVar("soroi_declarations", default=None)
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[Declaration]]:
+    """Gather every declaration made while the block runs, also those that no variable keeps."""
+    made: list[Declaration] = []
+    token = _MADE.set(made)
+    try:
+        yield made
+    finally:
+        _MADE.reset(token)
 
 
 def declaration_of(thing: Any) -> Declaration | None:
@@ -94,11 +115,11 @@ def function_place(function: Callable[..., Any]) -> str:
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
-def positional_names(function: Callable[..., Any]) -> list[str]:
+def input_names(function: Callable[..., Any]) -> list[str]:
     """Names of the parameters that have no default."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    packed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    return [p.name for p in parameters if p.kind not in packed and p.default is inspect.Parameter.empty]
 
 
 def keyword_defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -113,7 +134,15 @@ def check_arity(function: Callable[..., Any], inputs: int, what: str) -> None:
     Raises:
         DeclarationError: It does not.
     """
-    names = positional_names(function)
+    names = input_names(function)
+    parameters = inspect.signature(function).parameters
+    named_only = [name for name in names if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY]
+    if named_only:
+        raise DeclarationError(
+            f"{what} '{function.__name__}' has the option {', '.join(named_only)} without a default",
+            hint="give options a default; inputs come by position",
+            where=function_place(function),
+        )
     if len(names) != inputs:
         raise DeclarationError(
             f"{what} '{function.__name__}' has {inputs} inputs but its function takes {len(names)} "

@@ -96,6 +96,8 @@ def source(
         access: ``private``, ``protected`` or ``public``.
     """
     refs = (files,) if isinstance(files, FileRef) else tuple(files)
+    if not key:
+        raise DeclarationError("a source needs a key", hint="key= names the column, or columns, that name a row once")
     if partition is not None and partition not in PARTITIONS:
         raise DeclarationError(f"partition '{partition}' is not known", hint="one of " + ", ".join(PARTITIONS))
     if partition is not None and time is None:
@@ -142,7 +144,7 @@ def dataset(
     """
     if not inputs:
         raise DeclarationError("a dataset needs at least one input", hint="@so.dataset(features, a_source)")
-    spec = DatasetSpec(join_rate=join_rate)
+    spec = DatasetSpec(join_rate=None if join_rate is None else at_least(join_rate))
     return _declare(NodeKind.DATASET, lambda _: spec, _uses(inputs), group, access)
 
 
@@ -186,6 +188,8 @@ def model(
     """
     if out_of_fold == 1 or out_of_fold < 0:
         raise DeclarationError(f"out_of_fold={out_of_fold} makes no folds", hint="0 for none, or 2 or more")
+    if not isinstance(split, TimeSplit):
+        raise DeclarationError(f"split={split!r} is not a split", hint="split=so.by_time(test='14d')")
     spec = ModelSpec(target=target, split=split, out_of_fold=out_of_fold, seed=seed)
     uses = [Use(data, Role.TRAINS_ON)]
     uses += [Use(one, Role.USES_FEATURE) for one in features or ()]
@@ -226,8 +230,18 @@ def threshold(
             hint="declare one threshold per model",
             where=place,
         )
+    if not isinstance(maximise, Metric):
+        raise DeclarationError(
+            f"maximise={maximise!r} is not a metric", hint="such as maximise=so.recall, without quotes", where=place
+        )
+    if subject_to is not None and not isinstance(subject_to, Constraint):
+        raise DeclarationError(
+            f"subject_to={subject_to!r} is not a constraint", hint="such as so.precision >= 0.9", where=place
+        )
     if not 0.5 <= confidence < 1.0:
-        raise DeclarationError(f"confidence={confidence} is not in [0.5, 1)", where=place)
+        raise DeclarationError(
+            f"confidence={confidence} is not in [0.5, 1)", hint="such as confidence=0.95", where=place
+        )
     spec = ThresholdSpec(Objective(maximise, subject_to, confidence))
     return Declaration(
         kind=NodeKind.THRESHOLD,
@@ -298,6 +312,7 @@ def decision(
     """
     place, module = calling_place(1)
     _check_decision(cascade, fail_safe, positive, negative, record, place)
+    _check_rules(fallbacks, place)
     span = duration(deadline)
     steps = tuple(cascade)
 
@@ -328,6 +343,10 @@ def decision(
 def _check_decision(
     cascade: Sequence[Any], fail_safe: str | None, positive: str, negative: str, record: str, place: str
 ) -> None:
+    if positive == negative:
+        raise DeclarationError(
+            f"the positive and the negative action are both '{positive}'", hint="name two actions", where=place
+        )
     if fail_safe is None:
         raise DeclarationError(
             "a decision without a fail_safe cannot promise an answer",
@@ -350,6 +369,16 @@ def _check_decision(
         )
     if record not in ("durable", "soon"):
         raise DeclarationError(f"record='{record}' is not known", hint="'durable' or 'soon'", where=place)
+
+
+def _check_rules(fallbacks: Sequence[Any], place: str) -> None:
+    for rule in fallbacks:
+        if not callable(rule) or not NAME.match(getattr(rule, "__name__", "")):
+            raise DeclarationError(
+                f"the fallback {rule!r} is not a named function",
+                hint="write it with def: a row in; True, False or None (cannot say) out",
+                where=place,
+            )
 
 
 def _step(step: Any, resolve: Callable[[Any], str]) -> CascadeStep:

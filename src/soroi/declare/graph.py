@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -108,6 +109,7 @@ def build_graph(declarations: Iterable[Declaration]) -> Graph:
     """
     named = _by_name(declarations)
     nodes = {name: _resolve(name, declared, named) for name, declared in named.items()}
+    nodes |= {name: _in_models_group(node, nodes) for name, node in nodes.items() if node.kind is NodeKind.THRESHOLD}
     for node in nodes.values():
         _check_inputs(node)
         _check_access(node, nodes)
@@ -153,6 +155,11 @@ def _resolve(name: str, declared: Declaration, named: Mapping[str, Declaration])
         doc=declared.doc,
         parameters=declared.parameters,
     )
+
+
+def _in_models_group(node: Node, nodes: Mapping[str, Node]) -> Node:
+    """A threshold that names no group is of the group of its model."""
+    return node if node.group else dataclasses.replace(node, group=nodes[node.edges[0].producer].group)
 
 
 def _target_name(target: Any, consumer: Declaration, named: Mapping[str, Declaration]) -> str:

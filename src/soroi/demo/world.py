@@ -45,16 +45,17 @@ class World:
             "weather": _read(graph, "weather").sort("observed_at", "airport"),
         }
 
-    def ticks(self, start: datetime, end: datetime) -> Iterator[Tick]:
+    def ticks(self, start: datetime, end: datetime, *, known_from: datetime | None = None) -> Iterator[Tick]:
         """The ticks of a span, in order of time.
 
         Args:
-            start: Flights that depart from here on; what became known from here on is told.
+            start: Flights that depart from here on.
             end: Flights that depart before.
+            known_from: What became known from here on is told; default: from the start on.
         """
         spine = between(self.flights, "scheduled_departure", start, end).sort("scheduled_departure", "flight_id")
         rows = {
-            source: between(table, MOMENTS[source], start, end).to_dicts() for source, table in self._told.items()
+            source: between(table, MOMENTS[source], known_from or start, end).to_dicts() for source, table in self._told.items()
         }
         places = dict.fromkeys(rows, 0)
         window = pl.col("scheduled_departure").dt.truncate(EVERY).alias("_tick")

@@ -271,10 +271,11 @@ class Project(Rich):
 
     def _capture(self) -> RunCode:
         """The code as it is on disk now, kept in the store, and loaded from there: what runs is what is stamped."""
-        bundle = capture(self.config.root)
+        bundle = capture(self.config.root, without=self.config.store)
         digest = keep_code(self.store.objects, bundle)
         folder = lay_out(self.store.objects, self.config.store, digest)
         code = load(folder, self.config.module, self.config.root)
+        self.reload()
         return RunCode(digest, self.config.module, str(self.config.root), code.graph, code_fingerprints(code))
 
     def _status_inputs(self, tx: Transaction) -> StatusInputs:

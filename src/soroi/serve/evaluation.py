@@ -13,7 +13,7 @@ import polars as pl
 from soroi.base.errors import DataError, SoroiError
 from soroi.scoring import conform
 from soroi.serve.answer import Outcome
-from soroi.serve.rows import RowSchema, Rows
+from soroi.serve.rows import Rows, RowSchema
 from soroi.serve.runner import Abandoned, Ticket
 from soroi.serve.snapshot import FeaturePart, ModelPart
 from soroi.serve.tables import SourceView
@@ -96,10 +96,11 @@ class Evaluation:
         failures: Failures = {}
         found = {part.node: self.compute(part, places, ticket) for part in model.features}
         below = {part.node: self.score(part, places, ticket) for part in model.scores}
-        for node, one in (*found.items(), *below.items()):
-            for place in one.failures.keys() - failures.keys():
-                outcome, reason = one.failures[place]
-                failures[place] = (outcome, reason if node in found else f"'{node}': {reason}")
+        for computed in found.values():
+            failures = {**computed.failures, **failures}
+        for node, scored in below.items():
+            theirs = {place: (why[0], f"'{node}': {why[1]}") for place, why in scored.failures.items()}
+            failures = {**theirs, **failures}
         good = _except(places, failures)
         frame = _assemble(model, found, below, good)
         good, frame = _drop_missing(model, frame, good, failures)
@@ -108,8 +109,8 @@ class Evaluation:
             return model.scorer.score(conform(part, model.inputs, what=model.version))
 
         values = np.full(len(self.rows), np.nan)
-        for some, made in _apart(call, frame, good, failures, ticket):
-            values[some] = made
+        for some, scores in _apart(call, frame, good, failures, ticket):
+            values[some] = scores
         made = Scored(values, failures, places)
         self.scores[model.node] = made
         return made
@@ -216,7 +217,7 @@ def _apart(
             continue
         except Abandoned:
             raise
-        except Exception as error:
+        except (Exception, pl.exceptions.PanicException) as error:
             budget -= 1
             if end - start > 1 and budget > 0:
                 middle = (start + end) // 2
@@ -245,13 +246,15 @@ def _assemble(
     model: ModelPart, found: Mapping[str, Computed], below: Mapping[str, Scored], places: Places
 ) -> pl.DataFrame:
     """The model's input columns for some rows, all of which have their features and scores."""
+    if not places.size:
+        return pl.DataFrame()
     frames = {node: _at(one, places) for node, one in found.items()}
     columns = []
     for column in model.inputs:
         origin = model.origins.get(column.name)
         if origin is None:
             columns.append(pl.Series(column.name, below[column.name].values[places]))
-        elif places.size:
+        else:
             columns.append(frames[origin].get_column(column.name))
     return pl.DataFrame(columns)
 

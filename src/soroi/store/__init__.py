@@ -18,6 +18,7 @@ from soroi.store.records import (
     StagingChange,
     StagingState,
     VerdictRecord,
+    VersionHead,
     VersionRecord,
 )
 from soroi.store.rowlog import RowLog
@@ -50,6 +51,7 @@ __all__ = [
     "Tables",
     "Transaction",
     "VerdictRecord",
+    "VersionHead",
     "VersionRecord",
     "open_catalogue",
     "open_store",

@@ -88,6 +88,40 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When it was built."""
 
 
+class VersionHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a version that tells how it stands, without what it is made of: quick to read by the thousand."""
+
+    id: str
+    """``<node>@<first 12 hexadecimal characters of the digest>``."""
+
+    node: str
+    """Node id."""
+
+    kind: str
+    """Kind of the node."""
+
+    recipe: str
+    """Digest of own behaviour, parameters and the outputs of the upstreams."""
+
+    definition: str
+    """Digest of the behaviour."""
+
+    output: str
+    """Digest over the output artefacts."""
+
+    overrides: dict[str, Any] = {}
+    """Parameters given for this build instead of the declared ones."""
+
+    watermark: datetime | None = None
+    """Greatest time at which any of its data was known."""
+
+    at: datetime
+    """When it was built."""
+
+    edges: list[EdgeRecord] = []
+    """The versions it was built from."""
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One build, from request to end."""
 

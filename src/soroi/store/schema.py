@@ -107,6 +107,7 @@ versions = Table(
     UniqueConstraint("project", "id"),
     Index(None, "project", "node"),
     Index(None, "project", "recipe"),
+    Index(None, "project", "definition"),
 )
 
 edges = Table(

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store.records import EdgeRecord, VersionRecord
+from soroi.store.records import EdgeRecord, VersionHead, VersionRecord
 from soroi.store.schema import edges, versions
 from soroi.store.sql import Bound, without
+
+
+CHUNK = 500
+"""How many ids one query names: under the limit of parameters of every database."""
+
+_HEAD = [
+    versions.c[name]
+    for name in ("id", "node", "kind", "recipe", "definition", "output", "overrides", "watermark", "at")
+]
 
 
 class Versions:
@@ -72,6 +81,73 @@ class Versions:
         )
         return [row.version for row in self._bound.rows(query)]
 
+    def get_many(self, ids: Iterable[str]) -> dict[str, VersionRecord]:
+        """The versions with some ids, by id. Ids that are not there are left out."""
+        found: dict[str, VersionRecord] = {}
+        for chunk in _chunks(ids):
+            rows = self._bound.rows(self._bound.select(versions).where(versions.c.id.in_(chunk)))
+            found |= {record.id: record for record in self._records(rows)}
+        return found
+
+    def closure(self, ids: Iterable[str]) -> dict[str, VersionHead]:
+        """The heads of the versions with some ids and of all that they rest on, by id.
+
+        Reads a level at a time, however many versions there are on it.
+        """
+        found: dict[str, VersionHead] = {}
+        level = set(ids)
+        while level:
+            heads = self.heads(level)
+            found |= heads
+            level = {edge.producer for head in heads.values() for edge in head.edges} - found.keys()
+        return found
+
+    def heads(self, ids: Iterable[str]) -> dict[str, VersionHead]:
+        """The heads of the versions with some ids, by id. Ids that are not there are left out."""
+        found: dict[str, VersionHead] = {}
+        for chunk in _chunks(ids):
+            query = select(*_HEAD).where(versions.c.project == self._bound.project, versions.c.id.in_(chunk))
+            found |= {head.id: head for head in self._heads(self._bound.rows(query), chunk)}
+        return found
+
+    def built_as(self, definitions: Iterable[str]) -> dict[str, list[VersionHead]]:
+        """The heads of all versions with some definitions, by node, newest first."""
+        found: dict[str, list[VersionHead]] = defaultdict(list)
+        for chunk in _chunks(definitions):
+            query = select(*_HEAD).where(versions.c.project == self._bound.project, versions.c.definition.in_(chunk))
+            rows = self._bound.rows(query.order_by(versions.c.seq.desc()))
+            for head in self._heads(rows, [row.id for row in rows]):
+                found[head.node].append(head)
+        return dict(found)
+
+    def counts(self) -> dict[str, int]:
+        """How many versions each node has."""
+        query = select(versions.c.node, func.count().label("many")).where(versions.c.project == self._bound.project)
+        return {row.node: row.many for row in self._bound.rows(query.group_by(versions.c.node))}
+
+    def newest(self, nodes: Iterable[str]) -> dict[str, VersionHead]:
+        """The head of the newest version of each of some nodes, by node. Nodes without one are left out."""
+        found: dict[str, VersionHead] = {}
+        for chunk in _chunks(nodes):
+            query = (
+                select(func.max(versions.c.seq))
+                .where(versions.c.project == self._bound.project, versions.c.node.in_(chunk))
+                .group_by(versions.c.node)
+            )
+            rows = self._bound.rows(select(*_HEAD).where(versions.c.seq.in_(query.scalar_subquery())))
+            found |= {head.node: head for head in self._heads(rows, [row.id for row in rows])}
+        return found
+
+    def _heads(self, rows: Sequence[Row[Any]], ids: Sequence[str]) -> list[VersionHead]:
+        grouped: dict[str, list[EdgeRecord]] = defaultdict(list)
+        for chunk in _chunks(ids):
+            query = select(edges.c.version, edges.c.role, edges.c.name, edges.c.producer).where(
+                edges.c.project == self._bound.project, edges.c.version.in_(chunk)
+            )
+            for row in self._bound.rows(query.order_by(edges.c.version, edges.c.position)):
+                grouped[row.version].append(EdgeRecord(row.role, row.name, row.producer))
+        return [VersionHead(**row._mapping, edges=grouped.get(row.id, [])) for row in rows]
+
     def _known_already(self, record: VersionRecord) -> bool:
         query = self._bound.select(versions).where(versions.c.id == record.id)
         known = self._bound.row(query)
@@ -101,3 +177,9 @@ class Versions:
         for edge in self._bound.rows(query) if rows else ():
             grouped[edge.version].append(EdgeRecord(edge.role, edge.name, edge.producer))
         return [VersionRecord(**without(row, "seq"), edges=grouped.get(row.id, [])) for row in rows]
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    ordered = list(dict.fromkeys(ids))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]

@@ -12,7 +12,16 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from soroi.base.errors import BuildError, DataError, MissingFileError, SoroiError, StorageFullError
+from soroi.base.errors import (
+    BuildError,
+    CorruptError,
+    DataError,
+    MissingFileError,
+    SoroiError,
+    StorageFullError,
+    UnknownNameError,
+)
+from soroi.codebase import is_own_file
 from soroi.declare.edge import Role
 from soroi.declare.node import Node
 from soroi.store import Objects, Tables
@@ -59,8 +68,30 @@ class BuildContext:
         ]
 
     def read_table(self, record: VersionRecord) -> pl.DataFrame:
-        """The rows of a source, features or dataset version."""
-        return self.tables.read(record.outputs["table"])
+        """The rows of a source, features or dataset version.
+
+        Raises:
+            CorruptError: A part of it is missing or damaged; names the version.
+        """
+        return self._read_rows(record.outputs["table"], record.id)
+
+    def read_scores(self, model: VersionRecord, part: str) -> pl.DataFrame:
+        """The scores that a model version gave to rows it did not learn from.
+
+        Args:
+            model: The version of the model, or of a threshold on it.
+            part: ``calibration``, ``test`` or ``out_of_fold``.
+
+        Raises:
+            CorruptError: A part of them is missing or damaged; names the version.
+        """
+        return self._read_rows(model.facts["scores"][part], f"the {part} scores of {model.facts.get('model', model.id)}")
+
+    def _read_rows(self, root: str, what: str) -> pl.DataFrame:
+        try:
+            return self.tables.read(root)
+        except (CorruptError, UnknownNameError) as error:  # a table that a version names must be there
+            raise CorruptError(f"{what}: {error.message}", hint=error.hint, **error.fields) from None
 
     def read_object(self, record: VersionRecord, name: str) -> bytes:
         """The bytes of one output of a version, checked against their digest."""
@@ -80,12 +111,12 @@ class BuildContext:
         """
         try:
             return function(*arguments, **options)
-        except SoroiError:
+        except (SoroiError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # also sys.exit() and the panics of compiled libraries
             raise self.explain(error) from error
 
-    def explain(self, error: Exception) -> SoroiError:
+    def explain(self, error: BaseException) -> SoroiError:
         """An error raised by the project's code, as one of ours that names node, file and line."""
         place = self._place(error)
         said = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
@@ -120,7 +151,7 @@ class BuildContext:
 
     def _place(self, error: BaseException) -> str:
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if Path(frame.filename).is_relative_to(self.root)]
+        ours = [frame for frame in frames if is_own_file(Path(frame.filename), self.root)]
         if not ours:
             return self.node.where
         return f"{Path(ours[-1].filename).relative_to(self.root)}:{ours[-1].lineno}"

@@ -39,7 +39,7 @@ def build_decision(context: BuildContext) -> tuple[dict[str, str], dict[str, Any
 
 def _band(context: BuildContext, threshold: str, error: float, confidence: float) -> dict[str, Any]:
     cut = context.inputs[threshold]
-    scores = context.tables.read(cut.facts["scores"]["calibration"])
+    scores = context.read_scores(cut, "calibration")
     value = cut.facts["value"]
     if value is None:
         raise BuildError(

@@ -132,9 +132,7 @@ def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> t
                 where=context.node.where,
             )
         own = pl.Series(model.node, scorer.score(rows.select(names)))
-        honest = context.tables.read(model.facts["scores"]["out_of_fold"]).select(
-            *key, pl.col("score").alias("_honest")
-        )
+        honest = context.read_scores(model, "out_of_fold").select(*key, pl.col("score").alias("_honest"))
         rows = rows.with_columns(own).join(honest, on=key, how="left", maintain_order="left")
         rows = rows.with_columns(pl.coalesce("_honest", model.node).alias(model.node)).drop("_honest")
         added.append(model.node)

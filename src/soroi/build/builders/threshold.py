@@ -19,8 +19,8 @@ def build_threshold(context: BuildContext) -> tuple[dict[str, str], dict[str, An
         Outputs and facts; ``facts["value"]`` is the threshold, ``None`` when no value keeps the constraint.
     """
     (model,) = context.producers(Role.CUTS)
-    calibration = context.tables.read(model.facts["scores"]["calibration"])
-    test = context.tables.read(model.facts["scores"]["test"])
+    calibration = context.read_scores(model, "calibration")
+    test = context.read_scores(model, "test")
     y, score = calibration["target"].to_numpy(), calibration["score"].to_numpy()
     fit = fit_threshold(y, score, context.node.spec.objective, what=context.node.label)
     acted = (test["score"].to_numpy() >= fit.value) if fit.met else pl.zeros(test.height, eager=True).to_numpy() > 0

@@ -182,6 +182,7 @@ def _versions() -> None:
     )
     op.create_index(op.f("ix_versions_project_node"), "versions", ["project", "node"])
     op.create_index(op.f("ix_versions_project_recipe"), "versions", ["project", "recipe"])
+    op.create_index(op.f("ix_versions_project_definition"), "versions", ["project", "definition"])
 
 
 def _edges() -> None:

@@ -1,0 +1,34 @@
+"""The decision engine: a manifest loaded and proven, rows in, answers out, everything written down. No HTTP in it."""
+
+from soroi.serve.answer import Answer, Detail, Outcome, Step
+from soroi.serve.engine import Engine, NotReadyError, Serving
+from soroi.serve.follower import Follower
+from soroi.serve.judge import judge_loads, rehearse
+from soroi.serve.loading import load_snapshot
+from soroi.serve.rows import MAX_ROWS, RowSchema
+from soroi.serve.runner import Runner, ThreadRunner
+from soroi.serve.snapshot import DecisionPart, Snapshot
+from soroi.serve.tables import Ingested, OnlineTables, SourceBase
+
+__all__ = [
+    "MAX_ROWS",
+    "Answer",
+    "DecisionPart",
+    "Detail",
+    "Engine",
+    "Follower",
+    "Ingested",
+    "NotReadyError",
+    "OnlineTables",
+    "Outcome",
+    "RowSchema",
+    "Runner",
+    "Serving",
+    "Snapshot",
+    "SourceBase",
+    "Step",
+    "ThreadRunner",
+    "judge_loads",
+    "load_snapshot",
+    "rehearse",
+]

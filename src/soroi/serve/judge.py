@@ -1,0 +1,91 @@
+"""The gate "loads and answers": a manifest must load here and answer rows of its own data before it is released."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from soroi.base.errors import SoroiError
+from soroi.base.reason import Reason
+from soroi.release.manifest import read_manifest
+from soroi.rules import Finding
+from soroi.serve.answer import Outcome
+from soroi.serve.cascade import Budget, say
+from soroi.serve.engine import Engine, Serving
+from soroi.serve.evaluation import Evaluation
+from soroi.serve.loading import load_snapshot
+from soroi.serve.runner import Ticket
+from soroi.serve.snapshot import DecisionPart, Snapshot
+from soroi.store import AnswerLog, RowLog, Store
+
+_ENOUGH_SECONDS = 60.0
+
+
+def judge_loads(store: Store, manifest: str, *, module: str, home: Path) -> Finding:
+    """Judge whether a manifest loads and answers: every part read and proven, every decision asked for real.
+
+    Args:
+        store: The store.
+        manifest: Id of the manifest.
+        module: Name of the module with the declarations.
+        home: Folder of the project.
+    """
+    try:
+        with store.catalogue.read() as tx:
+            found = read_manifest(tx, manifest)
+        snapshot = load_snapshot(store, found, module=module, home=home)
+        reasons = _rehearse_apart(snapshot)
+    except SoroiError as error:
+        why = Reason("error", error.message, manifest, facts=error.to_dict())
+        return Finding(False, Reason("loads", f"{manifest} does not load here", manifest, because=(why,)))
+    bad = tuple(reason for reason in reasons if reason.kind != "answers")
+    if bad:
+        return Finding(False, Reason("loads", f"{manifest} loads, but does not answer", manifest, because=bad))
+    return Finding(True, Reason("loads", f"{manifest} loads and answers", manifest, because=tuple(reasons)))
+
+
+def rehearse(engine: Engine, serving: Serving) -> list[Reason]:
+    """Ask every decision about a few rows of its spine, with time enough, writing nothing down.
+
+    Every model of its cascade is asked, also those that a sure answer before them would spare.
+
+    Returns:
+        A reason per decision; its kind is ``answers`` when all is well.
+    """
+    return [_rehearse_one(engine, serving, part) for part in serving.snapshot.decisions.values()]
+
+
+def _rehearse_apart(snapshot: Snapshot) -> list[Reason]:
+    with tempfile.TemporaryDirectory(prefix="soroi-judge-") as folder:
+        engine = Engine(AnswerLog(Path(folder)), RowLog(Path(folder)))
+        try:
+            serving = engine.switch(snapshot, environment="judge", revision=0)
+            return rehearse(engine, serving)
+        finally:
+            engine.close()
+
+
+def _rehearse_one(engine: Engine, serving: Serving, part: DecisionPart) -> Reason:
+    rows = part.spine.trusted(part.sample)
+    evaluation = Evaluation(part.spine, rows, serving.tables.view)
+    places = np.arange(len(rows), dtype=np.intp)
+    faults: list[Reason] = []
+    for step in part.steps:
+        failures = evaluation.score(step.model, places, Ticket()).failures
+        if len(failures) == len(rows):
+            outcome, why = failures[0]
+            faults.append(Reason(outcome.value, f"'{step.name}' answers none of {len(rows)} rows: {why}", step.name))
+    budget = Budget(_ENOUGH_SECONDS, time.perf_counter())
+    given = engine.answer(serving, part, rows, engine.runtime.clock.now(), budget)
+    for rule in part.rules:
+        said = [say(rule, rows.row(place)) for place in range(len(rows))]
+        if all(outcome is Outcome.RAISED for outcome, _, _ in said):
+            faults.append(Reason("raised", f"the rule '{rule.name}' answers no row: {said[0][1]}", rule.name))
+    if faults:
+        return Reason("fault", f"'{part.node}' does not answer as declared", part.node, because=tuple(faults))
+    kinds = sorted({answer.path[-1].name for answer in given.answers})
+    text = f"'{part.node}' answered {len(rows)} rows of '{part.spine.source}' by {', '.join(kinds)}"
+    return Reason("answers", text, part.node, facts={"milliseconds": given.details[0].milliseconds})
