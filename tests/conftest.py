@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn
-
 from tests.projects import CODE, FEBRUARY, Maker, Tiny, write_project
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         threshold,
         when_sure,
     )
+    from soroi.declare.lifecycle import deprecated
     from soroi.declare.objective import accuracy, alert_rate, f1, false_positive_rate, precision, recall
     from soroi.declare.spec import by_time
     from soroi.frames import as_of_join, window_stats
@@ -37,6 +38,7 @@ _WHERE = {
     "open": ("soroi.project", "open_project"),
     "as_of_join": ("soroi.frames", "as_of_join"),
     "window_stats": ("soroi.frames", "window_stats"),
+    "deprecated": ("soroi.declare.lifecycle", "deprecated"),
     "xy": ("soroi.frames.training", "xy"),
     "by_time": ("soroi.declare.spec", "by_time"),
     **{
@@ -73,6 +75,7 @@ __all__ = [
     "by_time",
     "dataset",
     "decision",
+    "deprecated",
     "f1",
     "false_positive_rate",
     "features",

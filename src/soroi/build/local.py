@@ -71,7 +71,7 @@ class LocalExecutor:
 
         pool = self._idle.get() or self._open()
         try:
-            draft = pool.submit(run_task, task).result()
+            draft: Draft = pool.submit(run_task, task).result()
         except BrokenProcessPool:
             self._discard(pool)
             self._idle.put(None)

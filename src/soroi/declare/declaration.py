@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soroi.base.errors import DeclarationError
 from soroi.declare.edge import Role
 from soroi.declare.node import Access, Group, NodeKind
+
+if TYPE_CHECKING:
+    from soroi.declare.lifecycle import Deprecation
 
 MARK = "__soroi__"
 """Attribute under which a declared function carries its declaration."""
@@ -69,6 +72,9 @@ class Declaration:
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of the function's keyword parameters."""
+
+    deprecation: Deprecation | None = None
+    """That it should no longer be used, if it should not."""
 
     def __post_init__(self) -> None:
         made = _MADE.get()

@@ -18,6 +18,7 @@ from soroi.declare.declaration import (
     keyword_defaults,
 )
 from soroi.declare.edge import Role
+from soroi.declare.lifecycle import Deprecation
 from soroi.declare.node import NAME, Access, Group, NodeKind
 from soroi.declare.objective import Constraint, Metric, Objective
 from soroi.declare.spec import (
@@ -80,6 +81,7 @@ def source(
     files: FileRef | Sequence[FileRef] = (),
     group: Group | None = None,
     access: str = "protected",
+    deprecated: Deprecation | None = None,
 ) -> Callable[[F], F]:
     """Declare a data source. The function takes nothing and returns a ``polars.LazyFrame`` of all its rows.
 
@@ -94,6 +96,7 @@ def source(
         files: ``so.file(...)`` whose change tells that there is new data.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
     """
     refs = (files,) if isinstance(files, FileRef) else tuple(files)
     if not key:
@@ -112,10 +115,12 @@ def source(
         in_step=_checked(in_step),
         files=refs,
     )
-    return _declare(NodeKind.SOURCE, lambda _: spec, (), group, access)
+    return _declare(NodeKind.SOURCE, lambda _: spec, (), group, access, deprecated)
 
 
-def features(*inputs: Any, group: Group | None = None, access: str = "protected") -> Callable[[F], F]:
+def features(
+    *inputs: Any, group: Group | None = None, access: str = "protected", deprecated: Deprecation | None = None
+) -> Callable[[F], F]:
     """Declare features: one function, the same in training and in serving.
 
     The first input is the *spine*: one row for each thing decided on. The function takes a
@@ -125,14 +130,19 @@ def features(*inputs: Any, group: Group | None = None, access: str = "protected"
         *inputs: Sources (or ``so.last(source, span)``, or names), the spine first.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
     """
     if not inputs:
         raise DeclarationError("features need at least one input", hint="@so.features(a_source)")
-    return _declare(NodeKind.FEATURES, lambda _: FeaturesSpec(), _uses(inputs), group, access)
+    return _declare(NodeKind.FEATURES, lambda _: FeaturesSpec(), _uses(inputs), group, access, deprecated)
 
 
 def dataset(
-    *inputs: Any, join_rate: float | None = None, group: Group | None = None, access: str = "protected"
+    *inputs: Any,
+    join_rate: float | None = None,
+    group: Group | None = None,
+    access: str = "protected",
+    deprecated: Deprecation | None = None,
 ) -> Callable[[F], F]:
     """Declare a dataset: the rows a model learns from. Features and sources in, one ``LazyFrame`` out.
 
@@ -141,11 +151,12 @@ def dataset(
         join_rate: Least share of the first input's rows that must be in the dataset, from 0 to 1.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
     """
     if not inputs:
         raise DeclarationError("a dataset needs at least one input", hint="@so.dataset(features, a_source)")
     spec = DatasetSpec(join_rate=None if join_rate is None else at_least(join_rate))
-    return _declare(NodeKind.DATASET, lambda _: spec, _uses(inputs), group, access)
+    return _declare(NodeKind.DATASET, lambda _: spec, _uses(inputs), group, access, deprecated)
 
 
 def at_least(share: float) -> float:
@@ -170,6 +181,7 @@ def model(
     seed: int = 0,
     group: Group | None = None,
     access: str = "protected",
+    deprecated: Deprecation | None = None,
 ) -> Callable[[F], F]:
     """Declare a model. The function takes the training part and returns a fitted estimator.
 
@@ -185,6 +197,7 @@ def model(
         seed: Seed of ``random`` and of NumPy's legacy generator while it trains.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
     """
     if out_of_fold == 1 or out_of_fold < 0:
         raise DeclarationError(f"out_of_fold={out_of_fold} makes no folds", hint="0 for none, or 2 or more")
@@ -194,7 +207,7 @@ def model(
     uses = [Use(data, Role.TRAINS_ON)]
     uses += [Use(one, Role.USES_FEATURE) for one in features or ()]
     uses += [Use(one, Role.SCORES_WITH) for one in scores]
-    return _declare(NodeKind.MODEL, lambda _: spec, tuple(uses), group, access, arity=1)
+    return _declare(NodeKind.MODEL, lambda _: spec, tuple(uses), group, access, deprecated, arity=1)
 
 
 def threshold(
@@ -206,6 +219,7 @@ def threshold(
     name: str | None = None,
     group: Group | None = None,
     access: str = "protected",
+    deprecated: Deprecation | None = None,
     doc: str = "",
 ) -> Declaration:
     """Declare a threshold: where the scores of one model are cut.
@@ -220,6 +234,7 @@ def threshold(
         name: Its name. Default: that of the variable it is assigned to.
         group: The team it belongs to. Default: the model's.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
         doc: Its description.
     """
     place, module = calling_place(1)
@@ -252,6 +267,7 @@ def threshold(
         name=_valid_name(name, place),
         group=group,
         access=_access(access, place),
+        deprecation=deprecated,
         doc=doc,
     )
 
@@ -292,6 +308,7 @@ def decision(
     name: str | None = None,
     group: Group | None = None,
     access: str = "protected",
+    deprecated: Deprecation | None = None,
     doc: str = "",
 ) -> Declaration:
     """Declare a decision: which action is taken, by which path, within which time.
@@ -308,6 +325,7 @@ def decision(
         name: Its name. Default: that of the variable it is assigned to.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
+        deprecated: That it should no longer be used; see :func:`deprecated`.
         doc: Its description.
     """
     place, module = calling_place(1)
@@ -336,6 +354,7 @@ def decision(
         name=_valid_name(name, place),
         group=group,
         access=_access(access, place),
+        deprecation=deprecated,
         doc=doc,
     )
 
@@ -403,6 +422,7 @@ def _declare(
     uses: tuple[Use, ...],
     group: Group | None,
     access: str,
+    deprecated: Deprecation | None,
     arity: int | None = None,
 ) -> Callable[[F], F]:
     def mark(function: F) -> F:
@@ -421,6 +441,7 @@ def _declare(
             function=function,
             group=group,
             access=_access(access, place),
+            deprecation=deprecated,
             doc=(function.__doc__ or "").strip(),
             parameters=keyword_defaults(function),
         )

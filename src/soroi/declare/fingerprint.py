@@ -163,7 +163,10 @@ def _fingerprint(
 
 def _description(node: Node) -> dict[str, Any]:
     team = {"name": node.group.name, "owner": node.group.owner} if node.group else None
-    return {"doc": node.doc, "group": team, "access": node.access.value, **node.spec.description()}
+    described = {"doc": node.doc, "group": team, "access": node.access.value, **node.spec.description()}
+    if node.deprecation is not None:
+        described["deprecated"] = node.deprecation.to_dict()
+    return described
 
 
 def _parameter(name: str, value: Any) -> Component:

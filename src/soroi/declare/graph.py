@@ -154,6 +154,7 @@ def _resolve(name: str, declared: Declaration, named: Mapping[str, Declaration])
         access=declared.access,
         doc=declared.doc,
         parameters=declared.parameters,
+        deprecation=declared.deprecation,
     )
 
 

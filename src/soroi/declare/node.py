@@ -6,10 +6,13 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soroi.base.errors import DeclarationError
 from soroi.declare.edge import Edge
+
+if TYPE_CHECKING:
+    from soroi.declare.lifecycle import Deprecation
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,79}$", re.IGNORECASE)
 
@@ -126,6 +129,9 @@ class Node:
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of the function's keyword parameters (hyper-parameters)."""
+
+    deprecation: Deprecation | None = None
+    """That it should no longer be used, if it should not."""
 
     @property
     def name(self) -> str:

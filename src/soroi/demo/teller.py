@@ -61,6 +61,11 @@ class Teller:
         for line in lines:
             self._out.print(f"     {line}", style="dim", soft_wrap=True)
 
+    def end(self, text: str) -> None:
+        """Begin the last paragraph, after the chapters."""
+        self._out.print()
+        self._out.print(text, style="bold")
+
     def progress(self, text: str) -> None:
         """A word about long work that goes on."""
         self._out.print(f"     … {text}", style="dim")

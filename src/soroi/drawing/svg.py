@@ -31,7 +31,8 @@ def to_svg(scene: Scene) -> str:
     width = 2 * _MARGIN + _ACROSS * max(0, len(layers) - 1) + _WIDTH
     height = 2 * _MARGIN + _DOWN * max((len(layer) for layer in layers), default=1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" '
         'font-family="ui-sans-serif, system-ui, sans-serif" font-size="13" role="img">',
         "<title>The graph of the project</title>",
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" '

@@ -17,7 +17,7 @@ from soroi.store.answers import AnswerLog
 if TYPE_CHECKING:
     from soroi.project.project import Project
 
-ANSWER = "ans_"
+ANSWER = "answer_"
 
 
 @dataclass(frozen=True)

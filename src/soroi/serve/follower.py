@@ -105,9 +105,8 @@ class Follower:
         """Whether it is time to try a revision: at once when it is new, with growing pauses when it failed."""
         if self._failed is None or self._failed[0] != revision or self._tried_at is None:
             return True
-        pause = min(_RETRY_FIRST * 2 ** (self._failed[1] - 1), _RETRY_MOST)
-        waited: float = (self._engine.runtime.clock.now() - self._tried_at).total_seconds()
-        return waited >= pause
+        pause: float = min(_RETRY_FIRST * 2.0 ** (self._failed[1] - 1), _RETRY_MOST)
+        return (self._engine.runtime.clock.now() - self._tried_at).total_seconds() >= pause
 
     def _load(self, head: HeadRecord) -> bool:
         try:

@@ -85,7 +85,8 @@ class BuildContext:
         Raises:
             CorruptError: A part of them is missing or damaged; names the version.
         """
-        return self._read_rows(model.facts["scores"][part], f"the {part} scores of {model.facts.get('model', model.id)}")
+        of = model.facts.get("model", model.id)
+        return self._read_rows(model.facts["scores"][part], f"the {part} scores of {of}")
 
     def _read_rows(self, root: str, what: str) -> pl.DataFrame:
         try:
