@@ -60,7 +60,7 @@ def test_two_helpers_of_one_name_in_two_modules_are_two_components(projects: Any
 
 
 def test_of_a_module_only_the_attribute_that_is_asked_for_is_reached(projects: Any) -> None:
-    text = "import socket\nconnection = socket.socket()\nconnection.close()\ndef clean(r): return r\ndef other(r): return r"
+    text = "import socket\nline = socket.socket()\nline.close()\ndef clean(r): return r\ndef other(r): return line"
     found = projects.behaviour({"nodes.py": "import text\ndef wording(r): return text.clean(r)", "text.py": text})
     assert set(found.components) == {"function nodes:wording", "function text:clean"}
     assert found.unknown == ()
@@ -189,7 +189,10 @@ UNKNOWN = {
     "an attribute that is not there": ("import nodes\ndef wording(r): return nodes.clean(r)", "`nodes.clean`"),
     "a library without a version": ("import sklearn\ndef wording(r): return sklearn", "`sklearn`"),
     "subclasses": ("class A: pass\ndef wording(r): return A.__subclasses__()", "__subclasses__"),
-    "a function made by exec": ("s = {}\nexec('def go(r): return r', {'__name__': 'nodes'}, s)\nwording = s['go']", "`go`"),
+    "a function made by exec": (
+        "s = {}\nexec('def go(r): return r', {'__name__': 'nodes'}, s)\nwording = s['go']",
+        "`go`",
+    ),
     "a method made by exec": (
         "s = {}\nexec('def go(r): return r', {'__name__': 'nodes'}, s)\nclass A: pass\nA.go = s['go']\n"
         "def wording(r): return A().go()",
@@ -202,7 +205,8 @@ UNKNOWN = {
     ),
     "a masked array": ("import numpy as np\nM = np.ma.array([1, 2], mask=[0, 1])\ndef wording(r): return M", "`M`"),
     "an expression with a function in it": (
-        "import polars as pl\nE = pl.col('a').map_elements(lambda x: x + 1, return_dtype=pl.Int64)\ndef wording(r): return E",
+        "import polars as pl\nE = pl.col('a').map_elements(lambda x: hash(x), return_dtype=pl.Int64)\n"
+        "def wording(r): return E",
         "`E`",
     ),
     "a subclass of a library's dictionary": (
@@ -250,7 +254,10 @@ def test_a_package_that_is_passed_around_is_unknown(projects: Any) -> None:
 
 
 def test_an_alias_of_a_module_counts_as_the_module(projects: Any) -> None:
-    files = {"nodes.py": "import text\nt = text\ndef wording(r): return t.clean(r)", "text.py": "def clean(r): return 1"}
+    files = {
+        "nodes.py": "import text\nt = text\ndef wording(r): return t.clean(r)",
+        "text.py": "def clean(r): return 1",
+    }
     assert "function text:clean" in projects.behaviour(files).components
 
 
@@ -267,7 +274,7 @@ def test_equal_lambdas_with_other_defaults_are_told_apart(projects: Any) -> None
     assert projects.of(nodes.a).digest != projects.of(nodes.b).digest
 
 
-def test_lambdas_that_differ_in_nothing_that_columns_can_tell_are_unknown(tmp_path: Path, projects: Any) -> None:
+def test_lambdas_on_one_line_are_unknown_when_python_keeps_no_columns(tmp_path: Path, projects: Any) -> None:
     folder = projects.write({"nodes.py": "a, b = (lambda r: r + 1), (lambda r: r + 2)"})
     code = f"""
         import sys; sys.path.insert(0, {str(folder)!r})
@@ -275,10 +282,10 @@ def test_lambdas_that_differ_in_nothing_that_columns_can_tell_are_unknown(tmp_pa
         from soroi.declare.behaviour import function_behaviour
         for one in (nodes.a, nodes.b):
             found = function_behaviour(one, in_project=lambda m: m == "nodes", libraries=lambda t: None)
-            print(bool(found.unknown) or next(iter(found.components.values())).source)
+            print(bool(found.unknown))
     """
     printed = run([sys.executable, "-X", "no_debug_ranges", "-c", textwrap.dedent(code)], tmp_path, "0")
-    assert printed.split("\n")[:2] == ["lambda r: r + 1", "lambda r: r + 2"]
+    assert printed.split() == ["True", "True"]
 
 
 def test_a_function_whose_file_changed_since_it_was_loaded_is_unknown_until_it_is_loaded_again(projects: Any) -> None:
@@ -292,7 +299,7 @@ def test_a_function_whose_file_changed_since_it_was_loaded_is_unknown_until_it_i
     os.utime(folder / "nodes.py")
     changed = projects.of(nodes.wording)
     assert "has changed since it was loaded" in changed.unknown[0].text
-    exec(compile((folder / "nodes.py").read_text(), nodes.__file__, "exec"), vars(nodes))
+    exec(compile((folder / "nodes.py").read_text(), nodes.__file__, "exec", dont_inherit=True), vars(nodes))
     again = projects.of(nodes.wording)
     assert again.unknown == ()
     assert again.digest != first.digest
@@ -311,7 +318,8 @@ def test_a_comment_added_above_since_it_was_loaded_changes_nothing(projects: Any
 def test_recursion_ends(projects: Any) -> None:
     found = projects.behaviour(
         "def wording(r): return a(r)\ndef a(r): return b(r)\ndef b(r): return a(wording(r))\n"
-        "class A:\n    def go(self): return B()\nclass B(A):\n    def go(self): return A()\nb.k = B\nL = [1]\nL.append(L)\n"
+        "class A:\n    def go(self): return B()\nclass B(A):\n    def go(self): return A()\n"
+        "b.k = B\nL = [1]\nL.append(L)\n"
         "def c(r): return L, b.k\nb.c = c\na.c = b.c\ndef d(): return a.c\na.d = d\ndef e(): return a.d\na.e = e"
     )
     assert found.unknown == ()
@@ -428,7 +436,8 @@ def test_digests_are_the_same_in_every_process_hash_seed_import_order_and_folder
             import sys; sys.path.insert(0, {str(folder)!r})
             import {first}, nodes
             from soroi.declare.behaviour import function_behaviour
-            found = function_behaviour(nodes.wording, in_project=lambda m: m in ("nodes", "text"), libraries=lambda t: None)
+            ours = ("nodes", "text")
+            found = function_behaviour(nodes.wording, in_project=lambda m: m in ours, libraries=lambda t: None)
             print(found.digest, len(found.components), len(found.unknown))
         """
         cwd = folder if seed == "1" else folder.parent

@@ -39,7 +39,10 @@ def test_a_changed_constant_is_shown_by_its_value(projects: Any) -> None:
 def test_a_helper_that_came_or_went_is_named(projects: Any) -> None:
     one, two = "def clean(row): return row", "def low(row): return row\ndef clean(row): return low(row)"
     texts = [reason.text for reason in moved(projects, one, two)]
-    assert texts == ["`clean()` in text.py, called by `wording`, changed", "`low()` in text.py, called by `clean`, is new"]
+    assert texts == [
+        "`clean()` in text.py, called by `wording`, changed",
+        "`low()` in text.py, called by `clean`, is new",
+    ]
     texts = [reason.text for reason in moved(projects, two, one)]
     assert texts[1] == "`low()` in text.py, called by `clean`, is no longer reached"
 

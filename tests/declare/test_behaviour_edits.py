@@ -1,5 +1,7 @@
 """Edits of real source files: what can change an output changes the digest; what cannot, does not."""
 
+# ruff: noqa: E501 — sources of one line each read better in a table
+
 from __future__ import annotations
 
 from typing import Any
@@ -332,6 +334,78 @@ CHANGES["two helpers of one name change places"] = (
     {"nodes.py": "import a, b\ndef wording(r): return a.clean(r) - b.clean(r)",
      "a.py": "def clean(r): return 2", "b.py": "def clean(r): return 1"},
 )  # fmt: skip
+
+MORE: dict[str, str] = {
+    "total ordering": "import functools\n@functools.total_ordering\nclass A:\n    def __init__(self, n): self.n = n\n    def __eq__(self, o): return self.n == o.n\n    def __lt__(self, o): return self.n < o.n + @@\ndef wording(r): return A(r) >= A(1)",
+    "a cached property": "import functools\nclass A:\n    @functools.cached_property\n    def n(self): return @@\ndef wording(r): return A().n",
+    "a partial method": "import functools\nclass A:\n    def go(self, n): return n\n    one = functools.partialmethod(go, @@)\ndef wording(r): return A().one()",
+    "single dispatch of a method": "import functools\nclass A:\n    @functools.singledispatchmethod\n    def go(self, x): return x\n    @go.register\n    def _(self, x: int): return x + @@\ndef wording(r): return A().go(r)",
+    "an abstract base": "import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n    def go(self): return @@\nclass B(A):\n    def go(self): return super().go()\ndef wording(r): return B().go()",
+    "a generic class": "import typing\nT = typing.TypeVar('T')\nclass A(typing.Generic[T]):\n    def go(self, x: T) -> T: return x * @@\ndef wording(r): return A().go(r)",
+    "a protocol": "import typing\nclass P(typing.Protocol):\n    def go(self) -> int: ...\nclass A(P):\n    def go(self): return @@\ndef wording(r): return A().go()",
+    "names for checking types only": "import typing\nif typing.TYPE_CHECKING:\n    from somewhere import Thing\nclass B: pass\nclass A(B):\n    x: 'Thing'\n    n = @@\ndef wording(r: 'Thing') -> 'Thing': return A.n",
+    "a logger": "import logging\nlogger = logging.getLogger(__name__)\ndef wording(r):\n    logger.info('a')\n    return @@",
+    "a lock": "import threading\nLOCK = threading.Lock()\ndef wording(r):\n    with LOCK: return @@",
+    "either of two imports": "try:\n    import missing as m\nexcept ImportError:\n    import json as m\ndef wording(r): return m.dumps(r, indent=@@)",
+    "a counter in a closure": "def make():\n    n = @@\n    def go(r):\n        nonlocal n\n        n += 1\n        return n\n    return go\nwording = make()",
+    "super in a method by itself": "class B:\n    def go(self, r): return @@\nclass A(B):\n    def go(self, r): return super().go(r)\nwording = A().go",
+    "an async generator": "async def all():\n    for n in range(@@): yield n\nasync def wording(r): return [n async for n in all()]",
+    "a struct": "import msgspec\nclass A(msgspec.Struct, frozen=True):\n    n: int = @@\nC = A()\ndef wording(r): return C.n",
+    "a field of a data class": "import dataclasses\n@dataclasses.dataclass\nclass A:\n    n: list = dataclasses.field(default_factory=lambda: [@@])\ndef wording(r): return A().n",
+    "a slotted data class": "import dataclasses\n@dataclasses.dataclass(frozen=True, slots=True)\nclass A:\n    n: int = @@\nC = A()\ndef wording(r): return C.n",
+    "an ordered data class": "import dataclasses\n@dataclasses.dataclass(order=True)\nclass A:\n    n: int = @@\ndef wording(r): return A() < A(3)",
+    "a decorated class": "def d(k):\n    k.n = @@\n    return k\n@d\nclass A: pass\ndef wording(r): return A.n",
+    "a property set later": "class A: pass\nA.n = property(lambda self: @@)\ndef wording(r): return A().n",
+    "what a module says it exports lazily": "import text\ndef wording(r): return text.lazy(r) * @@",
+    "a class that is an argument": "class A:\n    n = @@\ndef go(k): return k.n\ndef wording(r): return go(A)",
+    "a function held by a frozen object": "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A:\n    go: object\ndef h(r): return @@\nC = A(h)\ndef wording(r): return C.go(r)",
+    "a method in a table": "class A:\n    def go(self, r): return @@\nT = {'a': A.go}\ndef wording(r): return T['a'](A(), r)",
+    "an inherited class method": "class B:\n    n = 0\n    @classmethod\n    def go(cls): return cls.n\nclass A(B):\n    n = @@\nwording = A.go",
+    "an operator": "class A:\n    def __add__(self, o): return @@\nX = A()\ndef wording(r): return X + r",
+    "a context manager class": "class A:\n    def __enter__(self): return @@\n    def __exit__(self, *a): pass\ndef wording(r):\n    with A() as n: return n",
+    "a descriptor": "class D:\n    def __get__(self, o, k): return @@\nclass A:\n    n = D()\ndef wording(r): return A().n",
+    "a module's __getattr__": "import lazy\ndef wording(r): return lazy.anything * @@",
+    "an import in a comprehension's scope": "def wording(r):\n    import math as m\n    return [m.floor(x) + @@ for x in r]",
+    "a conditional expression in a default": "def a(r, n=(1 if True else 0) + @@): return n\ndef wording(r): return a(r)",
+    "a star argument": "def a(*r, **k): return r, k\nA = (@@,)\ndef wording(r): return a(*A, **{'k': A})",
+    "a name deleted and made again": "n = 1\ndel n\nn = @@\ndef wording(r): return n",
+    "a list that is sorted at load": "L = [3, 1, @@]\nL.sort()\ndef wording(r): return L",
+    "a loop at load": "T = {}\nfor i in range(@@):\n    T[i] = lambda r, i=i: r + i\ndef wording(r): return [f(r) for f in T.values()]",
+    "a typed dictionary": "import typing\nclass A(typing.TypedDict):\n    n: int\ndef wording(r) -> A: return A(n=@@)",
+    "flags": "import enum\nclass F(enum.Flag):\n    A = @@\n    B = 4\nC = F.A | F.B\ndef wording(r): return C",
+    "an integer enumeration": "import enum\nclass F(enum.IntEnum):\n    A = @@\ndef wording(r): return F.A + 1",
+    "an enumeration with methods": "import enum\nclass F(enum.Enum):\n    A = 1\n    def go(self): return @@\ndef wording(r): return F.A.go()",
+    "an enumeration of functions": "import enum, functools\nclass F(enum.Enum):\n    A = functools.partial(max, @@)\ndef wording(r): return F.A.value(r)",
+    "an exception class": "class E(Exception):\n    code = @@\ndef wording(r): raise E(r)",
+    "wraps of a method": "import functools\ndef d(f):\n    @functools.wraps(f)\n    def inner(self): return f(self) + @@\n    return inner\nclass A:\n    @d\n    def go(self): return 1\ndef wording(r): return A().go()",
+    "a decorator that is a class": "class D:\n    def __init__(self, f): pass\n    def __call__(self, r): return @@\ndef d(f): return f\n@d\ndef a(r): return @@\ndef wording(r): return a(r)",
+    "a decorator that gives a partial": "import functools\ndef d(n):\n    return lambda f: functools.partial(f, n)\n@d(@@)\ndef a(n, r): return n\ndef wording(r): return a(r)",
+    "bytes in a table": "T = {b'a': memoryview(b'x').tobytes() * @@}\ndef wording(r): return T",
+    "a class in a body": "def wording(r):\n    class A:\n        n = @@\n        def go(self): return self.n\n    return A().go()",
+    "a recursive lambda": "f = lambda r: f(r - 1) if r > 0 else @@\ndef wording(r): return f(r)",
+    "a keyword for the metaclass": "class B:\n    def __init_subclass__(cls, n=0): cls.n = n\nclass A(B, n=@@): pass\ndef wording(r): return A.n",
+    "a global used in a class body": "N = @@\nclass A:\n    n = [N for _ in range(2)]\ndef wording(r): return A.n",
+    "a class body of a function's local": "def make(n):\n    class A:\n        m = n\n    return A\nA = make(@@)\ndef wording(r): return A.m",
+    "what an object refers to by weak reference": "def wording(r, *, n=frozenset({(@@, 'a')})): return n",
+    "polars types": "import polars as pl\nT = {'a': pl.Int8, 'b': pl.Enum(['x' * @@])}\ndef wording(r): return r.cast(T)",
+    "a list of polars expressions": "import polars as pl\nE = [pl.col('a').alias('b'), pl.lit(@@)]\ndef wording(r): return r.select(E)",
+}
+for way, line in MORE.items():
+    files = {"text.py": "def lazy(r): return 1", "lazy.py": "def __getattr__(name): return 1"}
+    CHANGES[f"further: {way}"] = (
+        {"nodes.py": line.replace("@@", "1"), **files},
+        {"nodes.py": line.replace("@@", "2"), **files},
+    )
+CHANGES["further: the code behind a module's __getattr__"] = (
+    {
+        "nodes.py": "import lazy\ndef wording(r): return lazy.f(r)",
+        "lazy.py": "def __getattr__(name): return lambda r: 1",
+    },
+    {
+        "nodes.py": "import lazy\ndef wording(r): return lazy.f(r)",
+        "lazy.py": "def __getattr__(name): return lambda r: 2",
+    },
+)
 
 keep("a comment", "@@\ndef wording(rows):\n    return rows @@", "", "# a comment")
 keep("a docstring", 'def wording(rows):\n    "@@"\n    return rows', "one", "two")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.projects import Tiny
+from tests.serve.serving_project import END, write
 
 from soroi.base.runtime import ManualClock, Runtime
 from soroi.release.manifest import Manifest
 from soroi.serve import Engine, Snapshot, load_snapshot
 from soroi.store import AnswerLog, RowLog
-from tests.projects import Tiny
-from tests.serve.serving_project import END, write
 
 
 @dataclass
@@ -35,9 +35,7 @@ class Shop:
         """Answer with a decision that differs in some parts from the loaded one."""
         snapshot = self.engine.serving.snapshot if self.engine.serving else self.snapshot
         part = replace(snapshot.decisions[decision], **changes)  # type: ignore[arg-type]
-        altered = replace(
-            snapshot, manifest=snapshot.manifest + "'", decisions={**snapshot.decisions, decision: part}
-        )
+        altered = replace(snapshot, manifest=snapshot.manifest + "'", decisions={**snapshot.decisions, decision: part})
         self.engine.switch(altered, environment="production", revision=1)
 
     def records(self) -> list[dict[str, object]]:
@@ -47,7 +45,7 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def _released_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _released_shop(tmp_path_factory: pytest.TempPathFactory, few_threads: None) -> Path:
     tiny = Tiny(write(tmp_path_factory.mktemp("served") / "shops"))
     tiny.build()
     outcome = tiny.project.stage(everything=True)

@@ -92,9 +92,7 @@ class LocalExecutor:
             if self._closing:
                 raise BuildError("the build was stopped")
             limits = {name: os.environ.get(name, str(self._threads)) for name in _THREAD_LIMITS}
-            pool = ProcessPoolExecutor(
-                max_workers=1, initializer=_prepare_worker, initargs=(os.getpid(),), env=limits
-            )
+            pool = ProcessPoolExecutor(max_workers=1, initializer=_prepare_worker, initargs=(os.getpid(),), env=limits)
             self._pools.add(pool)
             return pool
 

@@ -53,6 +53,9 @@ class RunCode:
     fingerprints: Mapping[str, Fingerprint]
     """The fingerprint of each node, of the captured code."""
 
+    parts: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """The values of columns that part families, with which the graph was expanded: by dataset, then by column."""
+
 
 @dataclass
 class RunResult:
@@ -224,6 +227,8 @@ class Run:
             inputs={producer: self._taken[producer] for producer in producers},
             overrides=dict(self._request.overrides.get(name, {})),
             as_of=self._request.as_of,
+            parts=self._code.parts,
+            part_columns=sorted({one.per for one in self._code.graph.families.values() if one.dataset == name}),
         )
 
     def _finish(self, name: str, future: Future[Draft]) -> None:

@@ -43,6 +43,12 @@ class Task(msgspec.Struct, frozen=True):
     as_of: datetime | None
     """Use only what was known before this moment."""
 
+    parts: dict[str, dict[str, list[str]]] = {}
+    """The values of columns that part families: by dataset, then by column."""
+
+    part_columns: list[str] = []
+    """Of a dataset: the columns whose values part families."""
+
 
 class Draft(msgspec.Struct, frozen=True):
     """What a worker made of a task; the run turns it into a version."""

@@ -68,11 +68,12 @@ def _build(task: Task) -> tuple[dict[str, str], dict[str, Any], list[Any], Any]:
     codebase = _codebase(task.code, task.store_root, task.objects, task.module, task.project_root)
     os.chdir(task.project_root)
     context = BuildContext(
-        node=codebase.graph[task.node],
+        node=codebase.expanded(task.parts)[task.node],
         root=codebase.home,
         inputs=task.inputs,
         overrides=task.overrides,
         as_of=task.as_of,
+        part_columns=tuple(task.part_columns),
         objects=objects,
         tables=Tables(objects),
     )

@@ -201,7 +201,8 @@ def _is_own(record: VersionRecord) -> bool:
 def _runs(project: Project) -> Iterator[Check]:
     with project.store.catalogue.read() as tx:
         for run in tx.runs.open():
-            text = f"{run.id} of {run.by} is running on {run.host} (process {run.pid}) since {run.started_at:%Y-%m-%d %H:%M}"
+            since = f"{run.started_at:%Y-%m-%d %H:%M}"
+            text = f"{run.id} of {run.by} is running on {run.host} (process {run.pid}) since {since}"
             yield Check("runs", "note", text, "if that process is gone, the next build closes it and goes on")
 
 

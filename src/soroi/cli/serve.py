@@ -14,7 +14,7 @@ from soroi.cli.output import console, write_json
 def serve(
     *,
     host: str = "127.0.0.1",
-    port: int = 8300,
+    port: int = 8000,
     environment: Annotated[str, Parameter(name=["--env", "--environment"])] = "production",
     common: Common | None = None,
 ) -> int:

@@ -68,7 +68,9 @@ def choose_best(project: Project, nodes: Sequence[str], metric: str) -> dict[str
         raise ConfigError("--best needs the nodes to choose for", hint=f"soroi stage careful --best {metric}")
     for one in nodes:
         if "@" in one:
-            raise ConfigError(f"--best chooses a version, and {one} names one", hint="name the node, or leave out --best")
+            raise ConfigError(
+                f"--best chooses a version, and {one} names one", hint="name the node, or leave out --best"
+            )
     return {node: best_of(list(project.versions(node)), metric) for node in nodes}
 
 

@@ -21,11 +21,16 @@ from typing import Any
 from soroi.base.errors import DeclarationError, SoroiError
 from soroi.codebase.bundle import is_own_file
 from soroi.declare.declaration import Declaration, collecting, declaration_of
-from soroi.declare.graph import Graph, build_graph
+from soroi.declare.graph import Graph
 from soroi.declare.node import NodeKind
+from soroi.declare.resolve import build_graph
 
 _LOCK = threading.RLock()
 _NAMED_BY_VARIABLE = (NodeKind.THRESHOLD, NodeKind.DECISION)
+
+
+PartValues = Mapping[str, Mapping[str, Sequence[str]]]
+"""The values of columns of datasets that part families: by id of the dataset, then by name of the column."""
 
 
 class Codebase:
@@ -40,7 +45,18 @@ class Codebase:
         with _LOCK:
             with collecting() as made:
                 self._load(module)
-            self.graph: Graph = build_graph(self._declarations(made))
+            self._declared = self._declarations(made)
+            self.graph: Graph = build_graph(self._declared)
+
+    def expanded(self, parts: PartValues) -> Graph:
+        """The graph with the parts of families that take them from their dataset.
+
+        Args:
+            parts: The values of columns of datasets: by id of the dataset, then by name of the column.
+        """
+        if not any(family.is_open for family in self.graph.families.values()):
+            return self.graph
+        return build_graph(self._declared, lambda dataset, column: parts.get(dataset, {}).get(column, ()))
 
     def owns(self, name: str) -> bool:
         """Whether a module of that name belongs to the project."""
@@ -143,7 +159,7 @@ class Codebase:
             return module if fromlist else self.modules[full.partition(".")[0]]
 
     def _declarations(self, made: Sequence[Declaration]) -> list[Declaration]:
-        """All declarations: those that variables keep, and those made and kept elsewhere or replaced."""
+        """All declarations in the order they were made: those that variables keep, and those kept nowhere."""
         found = {id(one): one for one in made if one.module in self.modules}
         kept = [
             (module.__name__ != declared.module, variable, declared)
@@ -155,7 +171,7 @@ class Codebase:
             if declared.name is None and declared.kind in _NAMED_BY_VARIABLE and not variable.startswith("_"):
                 declared.name = variable
             found[id(declared)] = declared
-        return sorted(found.values(), key=lambda one: (one.module, one.where, one.name or ""))
+        return list(found.values())
 
 
 def load(root: Path, module: str, home: Path | None = None, *, named_home: bool = False) -> Codebase:

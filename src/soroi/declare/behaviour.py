@@ -13,12 +13,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from soroi.declare.behaviour_component import Behaviour, Component, ComponentKind
+from soroi.declare.behaviour_component import FORMAT, Behaviour, Component, ComponentKind
 from soroi.declare.behaviour_difference import difference
 from soroi.declare.behaviour_explorer import Explorer
 from soroi.declare.behaviour_reach import Unit, Walk
 
-__all__ = ["Behaviour", "Component", "ComponentKind", "difference", "function_behaviour"]
+__all__ = ["FORMAT", "Behaviour", "Component", "ComponentKind", "difference", "function_behaviour"]
 
 
 DEPTH = 20_000
@@ -45,19 +45,16 @@ def function_behaviour(
     walk = Walk(in_project, libraries)
     explorer = Explorer(walk)
     if isinstance(function, types.FunctionType):
-        explorer.function(function, "the function itself", "code")
+        explorer.function(function, None, "code")
     else:
         _other_callable(explorer, function)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, DEPTH))
     try:
         walk.run()
+        return walk.behaviour()
     finally:
         sys.setrecursionlimit(limit)
-    for unit in walk.units.values():
-        if unit.via == "the function itself":
-            unit.via = None
-    return walk.behaviour()
 
 
 def _other_callable(explorer: Explorer, function: Callable[..., Any]) -> None:

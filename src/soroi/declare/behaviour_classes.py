@@ -11,8 +11,8 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from soroi.declare.behaviour_functions import cells_of, closure_links, default_units
-from soroi.declare.behaviour_names import Reference
 from soroi.declare.behaviour_reach import MISSING, Scope, Unit
+from soroi.declare.behaviour_reference import Reference
 from soroi.declare.behaviour_source import Found, find_function, first_line
 from soroi.declare.behaviour_value import UnencodableError
 
@@ -117,8 +117,9 @@ def _method(explorer: Explorer, unit: Unit, name: str, function: types.FunctionT
     if _is_generated(name, function):
         return
     if not explorer.walk.in_project(module):
-        link = explorer.link(function, f"member of `{unit.name}`")
-        unit.links[f"member {name}"] = str(link)
+        made = unit.found is not None and name.startswith("__")
+        link = None if made else explorer.link(function, f"member of `{unit.name}`")
+        unit.links[f"member {name}"] = link or explorer.outside(module, code.co_qualname)
         return
     found = find_function(code, module)
     if unit.found is None or not isinstance(found, Found) or not _inside(found, unit.found):

@@ -26,6 +26,9 @@ ComponentKind = Literal[
 """What a component is: the function itself, something of the project that it reaches, a library, or what was
 declared beside it (an option, a hyper-parameter)."""
 
+FORMAT = "behaviour/1"
+"""Version of what is digested and how. Behaviours of different formats cannot be compared by their digests."""
+
 KINDS: frozenset[str] = frozenset(get_args(ComponentKind))
 
 
@@ -89,6 +92,7 @@ class Behaviour:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for storage."""
         return {
+            "format": FORMAT,
             "digest": self.digest,
             "components": {key: one.to_dict() for key, one in self.components.items()},
             "unknown": [one.to_dict() for one in self.unknown],

@@ -13,7 +13,7 @@ from soroi.declare.behaviour_classes import process_class, process_module
 from soroi.declare.behaviour_component import ComponentKind
 from soroi.declare.behaviour_functions import process_function
 from soroi.declare.behaviour_reach import Unit, Walk
-from soroi.declare.behaviour_resolver import Resolver
+from soroi.declare.behaviour_resolver import DYNAMIC, Resolver
 from soroi.declare.behaviour_source import SourceFile, module_file
 from soroi.declare.behaviour_value import UnencodableError, ValueEncoder, module_root, shown, wrapped_parts
 from soroi.declare.declaration import Declaration
@@ -68,21 +68,22 @@ class Explorer:
             owner = value.__self__
             if owner is None or isinstance(owner, types.ModuleType):
                 module = getattr(value, "__module__", None) or getattr(owner, "__name__", "builtins")
-                return self._outside(str(module), value.__name__)
+                return self.outside(str(module), value.__name__)
         if type(value).__module__ == "numpy" and type(value).__name__ in ("ufunc", "_ArrayFunctionDispatcher"):
-            return self._outside("numpy", value.__name__)
+            return self.outside("numpy", value.__name__)
         return None
 
-    def _outside(self, module: str, name: str) -> str:
+    def outside(self, module: str, name: str) -> str:
+        """The link of something that is not of the project, by its name; its library is noted."""
         self.library(module, None)
         return f"foreign {module}.{name}"
 
-    def function(self, value: types.FunctionType, via: str, kind: ComponentKind = "helper") -> str:
+    def function(self, value: types.FunctionType, via: str | None, kind: ComponentKind = "helper") -> str:
         """The link of a function; a function of the project is reached."""
         module = str(value.__globals__.get("__name__", "?"))
         name = value.__code__.co_qualname
         if not self.walk.in_project(module) and not self._wraps_ours(value):
-            return self._outside(module, value.__qualname__)
+            return self.outside(module, value.__qualname__)
         key, new = self.walk.key("function", f"{module}:{name}", value)
         if new:
             self._root(module)
@@ -103,7 +104,7 @@ class Explorer:
         """The link of a class; a class of the project is reached."""
         module = value.__module__
         if not self.walk.in_project(module):
-            return self._outside(module, value.__qualname__)
+            return self.outside(module, value.__qualname__)
         key, new = self.walk.key("class", f"{module}:{value.__qualname__}", value)
         if new:
             self._root(module)
@@ -157,7 +158,14 @@ class Explorer:
 
     def encoder(self, via: str) -> ValueEncoder:
         """An encoder of values that reaches the functions and classes in them."""
-        return ValueEncoder(lambda value: self.link(value, via), self.walk.roots)
+
+        def link(value: Any) -> str | None:
+            found = self.link(value, via)
+            if found is not None and found.removeprefix("foreign ") in DYNAMIC:
+                raise UnencodableError(f"{found.removeprefix('foreign ')}, whose code cannot be followed")
+            return found
+
+        return ValueEncoder(link, self.walk.roots)
 
     def _root(self, module: str) -> None:
         top = module.partition(".")[0]

@@ -60,7 +60,7 @@ def _decorators(explorer: Explorer, unit: Unit, node: ast.FunctionDef | ast.Asyn
     counting = [one for one in node.decorator_list if not is_declaring(explorer, one, scope)]
     unit.decorators = tuple(unit.found.part(one) for one in counting)
     unit.annotated = reads_annotations(counting)
-    local = "<locals>" in unit.key
+    local = "." in unit.name  # in the body of a class or function, whose names cannot be looked up afterwards
     for one in unit.decorators:
         explorer.resolver.names(one.names, unit, Scope(scope.globals, scope.cells, decorator=True, soft=local))
     if unit.annotated:

@@ -9,8 +9,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from soroi.declare.behaviour_names import ImportReference, Names, Reference
 from soroi.declare.behaviour_reach import MISSING, Scope, Unit
+from soroi.declare.behaviour_reference import ImportReference, Names, Reference
 from soroi.declare.declaration import declaration_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Resolver:
             if one.name in _BUILTIN_DYNAMIC:
                 self._dynamic(f"builtins.{one.name}", one, unit, scope)
                 return
-            if getattr(type(value), "__module__", "builtins") == "builtins":
+            if type(value).__module__ in ("builtins", "_sitebuiltins"):
                 return
         if home is not None and one.name.startswith("__") and one.name.endswith("__"):
             unit.links[one.text] = f"name of module {home}" if one.name == "__name__" else "of the module"
@@ -127,6 +127,8 @@ class Resolver:
             if declared is not None:
                 return f"node {declared.name}"
         link = self.explorer.link(value, via)
+        if link is not None and link.removeprefix("foreign ") in DYNAMIC:
+            return self._dynamic(link.removeprefix("foreign "), one, unit, scope)
         return self.explorer.constant(home, name, value, unit, via, one.line) if link is None else link
 
     def _missing(self, one: Reference, unit: Unit, scope: Scope) -> str:

@@ -20,7 +20,9 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from soroi.declare.behaviour_names import Names, names_of
+from soroi.declare.behaviour_code import code_shape, nested_codes
+from soroi.declare.behaviour_names import names_of
+from soroi.declare.behaviour_reference import Names
 from soroi.declare.normal_form import FunctionNode, children, function_form, normal_form
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -195,9 +197,9 @@ class SourceFile:
     def _in_block(self, block: _Block, code: CodeType) -> FunctionNode | str | None:
         block.index()
         if block.codes is None:
-            block.codes = list(_codes(self._compiled(block.statement)))
-        shape = _shape(code)
-        same = [one for one in block.codes if one.co_qualname == code.co_qualname and _shape(one) == shape]
+            block.codes = list(nested_codes(self._compiled(block.statement)))
+        shape = code_shape(code)
+        same = [one for one in block.codes if one.co_qualname == code.co_qualname and code_shape(one) == shape]
         nodes: list[FunctionNode] = []
         exact = [one for one in same if one.co_firstlineno == code.co_firstlineno]
         columns = [one for one in exact if list(one.co_positions()) == list(code.co_positions())]
@@ -232,42 +234,6 @@ def _nodes_of(code: CodeType, nodes: Sequence[FunctionNode]) -> list[FunctionNod
         if (body.lineno, body.col_offset, body.end_lineno, body.end_col_offset) in positions:
             fitting.append(node)
     return fitting or list(nodes)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    waiting = [code]
-    while waiting:
-        for one in waiting.pop().co_consts:
-            if isinstance(one, CodeType):
-                yield one
-                waiting.append(one)
-
-
-def _shape(code: CodeType) -> tuple[Any, ...]:
-    """What a code object does, without where it stands."""
-    return (
-        code.co_name,
-        code.co_code,
-        code.co_names,
-        code.co_varnames,
-        code.co_freevars,
-        code.co_cellvars,
-        (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags),
-        code.co_exceptiontable,
-        tuple(_constant_shape(one) for one in code.co_consts),
-    )
-
-
-def _constant_shape(value: Any) -> Any:
-    if isinstance(value, CodeType):
-        return _shape(value)
-    if isinstance(value, tuple):
-        return ("tuple", tuple(_constant_shape(one) for one in value))
-    if isinstance(value, frozenset):
-        return ("frozenset", frozenset(_constant_shape(one) for one in value))
-    if type(value) is int:
-        return ("int", hex(value))
-    return (type(value).__name__, repr(value))
 
 
 def _futures(tree: ast.Module) -> tuple[str, ...]:

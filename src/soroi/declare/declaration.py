@@ -36,6 +36,20 @@ class Use:
     """Details of the dependency."""
 
 
+@dataclass(frozen=True, slots=True)
+class FamilySpec:
+    """That one declaration stands for many siblings: one per part."""
+
+    per: str
+    """Column whose value says which part a row belongs to."""
+
+    parts: tuple[str, ...] | None = None
+    """The parts; ``None``: the values found in the dataset."""
+
+    parent: str | None = None
+    """A further part that learns from all rows, and answers for rows of a part that has no version."""
+
+
 @dataclass(eq=False)
 class Declaration:
     """One declaration as written. Thresholds and decisions are used as these objects."""
@@ -75,6 +89,9 @@ class Declaration:
 
     deprecation: Deprecation | None = None
     """That it should no longer be used, if it should not."""
+
+    family: FamilySpec | None = None
+    """The family it stands for, if it stands for one."""
 
     def __post_init__(self) -> None:
         made = _MADE.get()

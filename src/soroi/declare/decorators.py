@@ -11,6 +11,7 @@ from soroi.base.errors import DeclarationError
 from soroi.declare.declaration import (
     MARK,
     Declaration,
+    FamilySpec,
     Use,
     calling_place,
     check_arity,
@@ -179,6 +180,9 @@ def model(
     scores: Sequence[Any] = (),
     out_of_fold: int = 0,
     seed: int = 0,
+    per: str | None = None,
+    parts: Sequence[str] | None = None,
+    parent: str | None = None,
     group: Group | None = None,
     access: str = "protected",
     deprecated: Deprecation | None = None,
@@ -195,6 +199,10 @@ def model(
         scores: Models whose score it takes as an input, each as a column of the model's name.
         out_of_fold: Number of time blocks for out-of-fold scores, needed when another model takes its score.
         seed: Seed of ``random`` and of NumPy's legacy generator while it trains.
+        per: Column whose value parts the rows: one model for each part, ``name[part]``, each with its own versions,
+            thresholds and status. It is no input of theirs. For serving it must be a column of the spine.
+        parts: The parts. Default: the values found in the dataset.
+        parent: A further part that learns from all rows, and answers for parts that have no version yet.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
         deprecated: That it should no longer be used; see :func:`deprecated`.
@@ -207,7 +215,16 @@ def model(
     uses = [Use(data, Role.TRAINS_ON)]
     uses += [Use(one, Role.USES_FEATURE) for one in features or ()]
     uses += [Use(one, Role.SCORES_WITH) for one in scores]
-    return _declare(NodeKind.MODEL, lambda _: spec, tuple(uses), group, access, deprecated, arity=1)
+    return _declare(
+        NodeKind.MODEL,
+        lambda _: spec,
+        tuple(uses),
+        group,
+        access,
+        deprecated,
+        arity=1,
+        family=_family(per, parts, parent),
+    )
 
 
 def threshold(
@@ -424,6 +441,7 @@ def _declare(
     access: str,
     deprecated: Deprecation | None,
     arity: int | None = None,
+    family: FamilySpec | None = None,
 ) -> Callable[[F], F]:
     def mark(function: F) -> F:
         name = getattr(function, "__name__", None)
@@ -444,11 +462,25 @@ def _declare(
             deprecation=deprecated,
             doc=(function.__doc__ or "").strip(),
             parameters=keyword_defaults(function),
+            family=family,
         )
         setattr(function, MARK, declared)
         return function
 
     return mark
+
+
+def _family(per: str | None, parts: Sequence[str] | None, parent: str | None) -> FamilySpec | None:
+    if per is None:
+        if parts is not None or parent is not None:
+            raise DeclarationError("parts= and parent= need per=", hint="name the column that parts the rows")
+        return None
+    named = None if parts is None else tuple(str(part) for part in parts)
+    if named is not None and (not named or len(set(named)) != len(named)):
+        raise DeclarationError("parts= must name each part once", hint="or leave it out: the dataset's values")
+    if parent is not None and parent in (named or ()):
+        raise DeclarationError(f"parent='{parent}' is one of the parts", hint="give the parent a name of its own")
+    return FamilySpec(per, named, parent)
 
 
 def _valid_name(name: str | None, place: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from soroi.base.digest import canonical, digest
 from soroi.base.reason import Reason
-from soroi.declare.behaviour import Component, difference, function_behaviour
+from soroi.declare.behaviour import Behaviour, Component, difference, function_behaviour
 from soroi.declare.graph import Graph
 from soroi.declare.node import Node, NodeKind
 
@@ -79,8 +79,15 @@ def fingerprints(
         libraries: Version of the distribution that brings a top-level module; ``None`` when it has none.
     """
     made: dict[str, Fingerprint] = {}
+    known: dict[int, Behaviour] = {}
+
+    def behaviour(function: Callable[..., Any]) -> Behaviour:
+        if id(function) not in known:
+            known[id(function)] = function_behaviour(function, in_project=in_project, libraries=libraries)
+        return known[id(function)]
+
     for node in graph:
-        made[node.name] = _fingerprint(node, made, in_project, libraries)
+        made[node.name] = _fingerprint(node, made, behaviour)
     return made
 
 
@@ -124,8 +131,7 @@ def _declared_change(key: str, before: Mapping[str, Any] | None, after: Mapping[
 def _fingerprint(
     node: Node,
     made: Mapping[str, Fingerprint],
-    in_project: Callable[[str], bool],
-    libraries: Callable[[str], str | None],
+    behaviour: Callable[[Callable[..., Any]], Behaviour],
 ) -> Fingerprint:
     components: dict[str, Component] = {}
     unknown: list[Reason] = []
@@ -133,16 +139,14 @@ def _fingerprint(
     if node.kind is NodeKind.DECISION:
         functions += list(node.spec.fallbacks)
     for function in functions:
-        found = function_behaviour(function, in_project=in_project, libraries=libraries)
+        found = behaviour(function)
         components.update(found.components)
         unknown.extend(found.unknown)
     for name, value in node.spec.behaviour().items():
         components[OPTION + name] = _component("option", f"{name}=", value)
-    for index, edge in enumerate(node.edges):
-        shape = {"role": edge.role.value, "producer": edge.producer, "options": dict(edge.options), "at": index}
-        components[f"{OPTION}input:{edge.role.value}:{edge.producer}"] = _component(
-            "option", f"input '{edge.producer}'", shape
-        )
+    for index, (role, producer, options) in enumerate(_inputs(node)):
+        shape = {"role": role, "producer": producer, "options": options, "at": index}
+        components[f"{OPTION}input:{role}:{producer}"] = _component("option", f"input '{producer}'", shape)
     for name, value in node.parameters.items():
         try:
             components[PARAMETER + name] = _parameter(name, value)
@@ -159,6 +163,15 @@ def _fingerprint(
             {p: [digest("description", made[p].description), made[p].upstream_description] for p in producers},
         ),
     )
+
+
+def _inputs(node: Node) -> list[tuple[str, str, dict[str, Any]]]:
+    """Role, producer and options of each input; a family counts once, whatever its parts."""
+    found: dict[tuple[str, str], tuple[str, str, dict[str, Any]]] = {}
+    for edge in node.edges:
+        producer = edge.options.get("family", edge.producer)
+        found.setdefault((edge.role.value, producer), (edge.role.value, producer, dict(edge.options)))
+    return list(found.values())
 
 
 def _description(node: Node) -> dict[str, Any]:

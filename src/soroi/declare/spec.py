@@ -136,13 +136,21 @@ class ModelSpec:
     seed: int = 0
     """Seed given to ``random`` and NumPy's legacy generator before the function runs."""
 
+    per: str | None = None
+    """Of a family: the column whose value says which part a row belongs to."""
+
+    part: str | None = None
+    """Of a family: the part whose rows it learns from; ``None``: all rows."""
+
     def behaviour(self) -> dict[str, Any]:
         """What of the options decides the output."""
+        rows = {"rows": [self.per, self.part]} if self.part is not None else {}
         return {
             "target": self.target,
             "split": self.split.to_dict(),
             "out_of_fold": self.out_of_fold,
             "seed": self.seed,
+            **rows,
         }
 
     def description(self) -> dict[str, Any]:
@@ -179,9 +187,16 @@ class CascadeStep:
     confidence: float = 0.95
     """Confidence with which ``error`` holds."""
 
+    per: str | None = None
+    """When the threshold is a family: the column of the spine whose value says which part is asked."""
+
+    parent: str | None = None
+    """When the threshold is a family: the part asked for rows of a part that has no version."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {"threshold": self.threshold, "error": self.error, "confidence": self.confidence}
+        family = {"per": self.per, "parent": self.parent} if self.per is not None else {}
+        return {"threshold": self.threshold, "error": self.error, "confidence": self.confidence, **family}
 
 
 Rule = Callable[[Mapping[str, Any]], "bool | None"]

@@ -41,7 +41,7 @@ def build(story: Story) -> Result:
 def progress(teller: Teller) -> Any:
     """Tells of models while they are built."""
 
-    def told(node: str, status: str, note: str) -> None:
+    def told(node: str, status: str, _note: str) -> None:
         if status == "running" and node in MODELS:
             teller.progress(f"fitting {node}")
 
@@ -70,7 +70,7 @@ def tell_build(story: Story, result: Result) -> None:
     """What was built, and how good it is on days that were kept back."""
     rows = result["rows"]
     story.teller.say(
-        f"From {rows['flights']:,} flights, {rows['arrivals']:,} arrivals and {rows['weather']:,} hours of weather, all "
+        f"From {rows['flights']:,} flights, {rows['arrivals']:,} arrivals and {rows['weather']:,} hours of weather, "
         f"as they were known then, {len(result['versions'])} versions were made in {result['seconds']:.0f} s. They are "
         "candidates: nothing is live, and nothing is overwritten, ever. The last days were kept back from training "
         "and from the thresholds, to measure:"

@@ -97,7 +97,7 @@ def close(teller: Teller, folder: Path, seconds: float, done: Sequence[str]) -> 
         [
             f"cd {folder}",
             "soroi status                 # what is fresh, staged, live",
-            "soroi serve                  # answers at http://127.0.0.1:8300",
+            "soroi serve                  # answers at http://127.0.0.1:8000",
             "soroi plan                   # what a release would do",
             "soroi build careful --set careful.max_iter=120",
             "soroi doctor                 # checks every artefact that is live",

@@ -20,7 +20,7 @@ class Client:
     """Talks to one server.
 
     Args:
-        address: Such as ``http://127.0.0.1:8300``.
+        address: Such as ``http://127.0.0.1:8000``.
     """
 
     def __init__(self, address: str) -> None:

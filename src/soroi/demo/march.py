@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from soroi.demo.measure import acts, apart_kinds, auc, moved
+from soroi.demo.holdout import kept_back, recorded_scores
+from soroi.demo.inputs import moved_inputs
+from soroi.demo.measure import acts, auc
 from soroi.demo.replay import Replay, midnights
 from soroi.demo.story import END, FIRST, SECOND, Result, Story
 from soroi.demo.words import apart, figure, share
-from soroi.demo.world import World
 
-DECISIONS = ("warn_passenger",)
+DECISION = "warn_passenger"
 """What is asked about each flight."""
+
+MODELS = ("quick", "careful")
+"""The models of its two steps."""
 
 FEW = 4
 """Days of each half of March that the fast demo replays."""
-
-INPUTS = {"conditions": None, "recent": None, "schedule": None}
-"""Features whose numeric columns are looked at."""
 
 
 def days(story: Story) -> list[datetime]:
@@ -39,4 +39,113 @@ def second_half(story: Story) -> list[datetime]:
 
 def replay_of(story: Story, manifest: str, wanted: list[datetime]) -> Replay:
     """The replay of some days under a release."""
-    return Replay(manifest, wanted, DECISIONS, story.folder / "answers")
+    return Replay(manifest, wanted, (DECISION,), story.folder / "answers")
+
+
+def run_replay(story: Story, manifest: str, wanted: list[datetime]) -> dict[str, Any]:
+    """Replay the days that are missing under a release; gives what it was like, as plain data."""
+    replay = replay_of(story, manifest, wanted)
+    began = time.monotonic()
+    told = 0
+    if replay.missing():
+        story.answer_with(manifest)
+        told = replay.run(story.world, story.client, story.teller.progress)
+    answers = replay.answers()
+    requests = answers.unique("seconds")["seconds"]
+    return {
+        "manifest": manifest,
+        "days": len(wanted),
+        "answers": answers.height,
+        "requests": requests.len(),
+        "told": told,
+        "seconds": round(time.monotonic() - began, 1),
+        "milliseconds": {
+            "median": round(1000 * float(requests.quantile(0.5) or 0.0), 1),
+            "p99": round(1000 * float(requests.quantile(0.99) or 0.0), 1),
+        },
+        "steps": dict(answers.group_by("step").len().sort("len", descending=True).iter_rows()),
+        "falls": int(answers["falls"].sum()),
+        "positive": int(answers["positive"].sum()),
+    }
+
+
+def replay_march(story: Story) -> Result:
+    """Replay March under the first release."""
+    story.teller.command("soroi serve")
+    return run_replay(story, story.results["release"]["manifest"], days(story))
+
+
+def tell_march(story: Story, result: Result) -> None:
+    """How the server did."""
+    steps = result["steps"]
+    by = ", ".join(f"{name} {count / result['answers']:.0%}" for name, count in steps.items())
+    told = f" {result['told']:,} arrivals and hours of weather were told to it as they became known." * bool(
+        result["told"]
+    )
+    story.teller.say(
+        f"{result['answers']:,} decisions in {result['requests']:,} requests, each for the flights of ten minutes "
+        f"(median {result['milliseconds']['median']:.0f} ms, 99 % within {result['milliseconds']['p99']:.0f} ms)."
+        f"{told} Who answered: {by}; steps that failed, were late or lacked an input: {result['falls']:,}. Each "
+        "answer is recorded with its release, its path, its inputs and its features."
+    )
+
+
+def quality(story: Story) -> Result:
+    """Compare March with the days kept back before it, and see which inputs moved."""
+    manifest, picks = story.results["release"]["manifest"], story.results["release"]["picks"]
+    before = kept_back(story.project, picks, DECISION)
+    answers = replay_of(story, manifest, days(story)).answers()
+    scores = recorded_scores(story.project, DECISION, manifest, MODELS)
+    outcomes = story.world.arrivals.select("flight_id", turned_out="late")
+    after = answers.join(scores, on="answer").join(outcomes, on="flight_id")
+    return {
+        "before": _quality(before),
+        "after": _quality(after),
+        "without_outcome": answers.height - after.height,
+        "moved": moved_inputs(story.project, story.world, picks, days(story)),
+    }
+
+
+def _quality(rows: pl.DataFrame) -> dict[str, Any]:
+    turned_out = rows["turned_out"].to_numpy()
+    asked = rows.filter(pl.col("second").is_not_null())
+    return {
+        "rows": rows.height,
+        "late": float(turned_out.mean()),
+        "acts": acts(turned_out, rows["positive"].to_numpy()),
+        "quick": auc(turned_out, rows["first"].to_numpy()),
+        "careful": auc(asked["turned_out"].to_numpy(), asked["second"].to_numpy()),
+    }
+
+
+def tell_quality(story: Story, result: Result) -> None:
+    """What became of the quality, and what moved."""
+    before, after = result["before"], result["after"]
+    pairs = [
+        ("area under ROC, quick", before["quick"], after["quick"], figure),
+        ("area under ROC, careful, where asked", before["careful"], after["careful"], figure),
+        ("precision of warnings", before["acts"]["precision"], after["acts"]["precision"], share),
+        ("recall of warnings", before["acts"]["recall"], after["acts"]["recall"], share),
+        ("share warned", before["acts"]["alert_rate"], after["acts"]["alert_rate"], share),
+    ]
+    story.teller.say(
+        f"Outcomes are known now for {after['rows']:,} of these flights. Against the last days of February, which were "
+        "kept back from the same models and thresholds (intervals at 95 %, as if flights were independent):"
+    )
+    rows = [[name, words(old), words(new), apart(old, new)] for name, old, new, words in pairs]
+    story.teller.table(("", f"February ({before['rows']:,})", f"March ({after['rows']:,})", ""), rows)
+    clear = [one for one in result["moved"] if one["clear"]]
+    if not clear:
+        story.teller.say("No input moved beyond what days differ anyway.")
+        return
+    story.teller.say(
+        f"{len(clear)} of {len(result['moved'])} inputs moved beyond what days differ anyway (days compared, not "
+        "flights, at 95 % for all inputs together). The clearest:"
+    )
+    story.teller.table(("input", "January, February", "March", "difference"), [_moved(one) for one in clear[:6]])
+
+
+def _moved(one: dict[str, Any]) -> list[str]:
+    span = one["difference"]
+    shown = f"{span['value']:+.3g} [{span['low']:+.3g}, {span['high']:+.3g}]"
+    return [one["name"], f"{one['before']:.4g}", f"{one['after']:.4g}", shown]

@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 BEFORE = timedelta(hours=6)
 """How far back outcomes and weather are told when the day before was not replayed; features look less far."""
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "flight_id": pl.String,
     "departure": pl.Datetime("us", "UTC"),
     "decision": pl.String,

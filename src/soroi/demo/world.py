@@ -45,6 +45,10 @@ class World:
             "weather": _read(graph, "weather").sort("observed_at", "airport"),
         }
 
+    def table(self, source: str) -> pl.DataFrame:
+        """All rows of a source in :data:`MOMENTS`, in the order in which they became known."""
+        return self._told[source]
+
     def ticks(self, start: datetime, end: datetime, *, known_from: datetime | None = None) -> Iterator[Tick]:
         """The ticks of a span, in order of time.
 
@@ -55,7 +59,8 @@ class World:
         """
         spine = between(self.flights, "scheduled_departure", start, end).sort("scheduled_departure", "flight_id")
         rows = {
-            source: between(table, MOMENTS[source], known_from or start, end).to_dicts() for source, table in self._told.items()
+            source: between(table, MOMENTS[source], known_from or start, end).to_dicts()
+            for source, table in self._told.items()
         }
         places = dict.fromkeys(rows, 0)
         window = pl.col("scheduled_departure").dt.truncate(EVERY).alias("_tick")

@@ -35,8 +35,8 @@ def to_svg(scene: Scene) -> str:
         f'height="{height}" '
         'font-family="ui-sans-serif, system-ui, sans-serif" font-size="13" role="img">',
         "<title>The graph of the project</title>",
-        '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" '
-        'orient="auto"><path d="M0 0 10 5 0 10z" fill="#5b6b7b"/></marker></defs>',
+        '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" '
+        'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 10 5 0 10z" fill="#5b6b7b"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *(_arrow(arrow, spots) for arrow in scene.arrows),
         *(_box(box, spots[box.name], scene.focus) for box in scene.boxes),
@@ -75,7 +75,7 @@ def _box(box: Box, spot: _Spot, focus: str | None) -> str:
     group = f", {box.group}" if box.group else ""
     middle = spot.x + _WIDTH / 2
     return (
-        f'<g><title>{escape(box.name)}: {escape(under + group)}</title>'
+        f"<g><title>{escape(box.name)}: {escape(under + group)}</title>"
         f'<rect x="{spot.x:g}" y="{spot.y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{FILL[box.state]}" '
         f'stroke="{STROKE[box.state]}" stroke-width="{weight}"/>'
         f'<text x="{middle:g}" y="{spot.y + 19:g}" text-anchor="middle" font-weight="600" fill="#1d2b38">'

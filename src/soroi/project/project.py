@@ -11,16 +11,15 @@ from typing import Any
 from soroi.base.errors import ConfigError, OutOfStepError, RefusedError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
-from soroi.build.code import keep_code, lay_out
 from soroi.build.executor import Executor
 from soroi.build.reference import PRODUCTION, VersionIndex, read_references
-from soroi.build.request import BuildRequest, check_request
-from soroi.build.run import SOURCE_READ, Progress, Run, RunCode, RunResult
+from soroi.build.request import BuildRequest
+from soroi.build.run import SOURCE_READ, Progress, RunResult
 from soroi.build.status import NodeStatus, StatusInputs, statuses
-from soroi.build.work import plan_work
-from soroi.codebase import Codebase, ProjectConfig, capture, find_project, library_version, load, read_config
-from soroi.declare.fingerprint import Fingerprint, fingerprints
+from soroi.codebase import Codebase, ProjectConfig, find_project, load, read_config
+from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
+from soroi.project.building import Building, code_fingerprints, part_values
 from soroi.project.render import Rich, StatusTable, VersionTable
 from soroi.release import (
     LOADS,
@@ -69,19 +68,22 @@ class Project(Rich):
         """
         return load(self.config.root, self.config.module)
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
-        """The graph of the declarations."""
-        return self.code.graph
+        """The graph of the declarations, with the parts that families are known to have."""
+        if not any(family.is_open for family in self.code.graph.families.values()):
+            return self.code.graph
+        with self.store.catalogue.read() as tx:
+            return self.code.expanded(part_values(tx, self.code.graph))
 
     @cached_property
     def fingerprints(self) -> dict[str, Fingerprint]:
         """What each node would be built from now."""
-        return code_fingerprints(self.code)
+        return code_fingerprints(self.code, self.graph)
 
     def reload(self) -> None:
         """Read the declarations again."""
-        for name in ("code", "fingerprints"):
+        for name in ("code", "graph", "fingerprints"):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:
@@ -100,6 +102,8 @@ class Project(Rich):
 
     def statuses(self) -> dict[str, NodeStatus]:
         """The status of every node, producers before consumers."""
+        self._forget_parts()
+        self.graph  # noqa: B018 (may read the store: not within another reading)
         with self.store.catalogue.read() as tx:
             return statuses(self._status_inputs(tx))
 
@@ -193,11 +197,11 @@ class Project(Rich):
             UnknownNameError: A node is not there.
             DeclarationError: The code on disk declares something wrong.
         """
-        code = self._capture()
+        building = Building(self.config, self.store, self.runtime)
         named = {record.node: record for record in map(self.version, use)}
         if behind:
             with self.store.catalogue.read() as tx:
-                nodes = (*nodes, *self._report(tx, code.graph).behind)
+                nodes = (*nodes, *self._report(tx, building.graph).behind)
             if not nodes:
                 return RunResult("")
         request = BuildRequest(
@@ -209,17 +213,7 @@ class Project(Rich):
             inputs={node: record.id for node, record in named.items()},
             force=force,
         )
-        check_request(request, code.graph)
-        with self.store.catalogue.read() as tx:
-            references = read_references(tx, code.graph)
-            work = plan_work(code.graph, request, references.find, named)
-        run = Run(self.store, code, work, request, runtime=self.runtime, progress=progress)
-        if executor is None:
-            from soroi.build.local import LocalExecutor
-
-            executor = LocalExecutor(self.config.workers)
-        with executor:
-            return run.go(executor)
+        return building.run(request, named, progress, executor)
 
     def stage(self, *wanted: str, everything: bool = False, remove: Sequence[str] = (), note: str = "") -> StageOutcome:
         """Put versions into staging; seals a manifest when the set is in step.
@@ -235,9 +229,13 @@ class Project(Rich):
             RefusedError: A version cannot be staged.
             ConflictError: Somebody else changed staging at the same moment.
         """
+        self._forget_parts()
+        members = [one for text in wanted for one in (self.graph.expand([text]) if self._names(text) else [text])]
         if everything:
-            wanted = (*wanted, *(node.name for node in self.graph if node.kind.answers))
-        return stage(self.store, self.graph, self.fingerprints, wanted, runtime=self.runtime, remove=remove, note=note)
+            with self.store.catalogue.read() as tx:
+                built = tx.versions.counts()
+            members += [node.name for node in self.graph if node.kind.answers and node.name in built]
+        return stage(self.store, self.graph, self.fingerprints, members, runtime=self.runtime, remove=remove, note=note)
 
     def release(self, environment: str = PRODUCTION, *, reason: str = "") -> ReleaseOutcome:
         """Make the sealed staged set live, all of it or none.
@@ -269,14 +267,14 @@ class Project(Rich):
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _capture(self) -> RunCode:
-        """The code as it is on disk now, kept in the store, and loaded from there: what runs is what is stamped."""
-        bundle = capture(self.config.root, without=self.config.store)
-        digest = keep_code(self.store.objects, bundle)
-        folder = lay_out(self.store.objects, self.config.store, digest)
-        code = load(folder, self.config.module, self.config.root)
-        self.reload()
-        return RunCode(digest, self.config.module, str(self.config.root), code.graph, code_fingerprints(code))
+    def _names(self, text: str) -> bool:
+        return text in self.graph or text in self.graph.families
+
+    def _forget_parts(self) -> None:
+        """Look at the parts of open families again: a build may have found others."""
+        if any(family.is_open for family in self.code.graph.families.values()):
+            self.__dict__.pop("graph", None)
+            self.__dict__.pop("fingerprints", None)
 
     def _status_inputs(self, tx: Transaction) -> StatusInputs:
         versions: dict[str, list[VersionRecord]] = {}
@@ -313,17 +311,15 @@ class Project(Rich):
     def _judges(self) -> dict[str, Judge]:
         from soroi.serve import judge_loads
 
-        return {LOADS: lambda manifest: judge_loads(self.store, manifest.id, home=self.config.root)}
+        return {
+            LOADS: lambda manifest: judge_loads(
+                self.store, manifest.id, module=self.config.module, home=self.config.root
+            )
+        }
 
     def _repr_rows(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
         table = self.status()
         return table._repr_rows()
-
-
-def code_fingerprints(code: Codebase) -> dict[str, Fingerprint]:
-    """What each node of a loaded project would be built from."""
-    with code.visible():
-        return fingerprints(code.graph, in_project=code.owns, libraries=library_version)
 
 
 def moment(text: datetime | str | None) -> datetime | None:

@@ -12,6 +12,7 @@ from soroi.base.reason import Reason
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
 from soroi.build.step import DataUse, data_uses, edge_step
+from soroi.declare.family import member
 from soroi.declare.graph import Graph
 from soroi.declare.node import NodeKind
 from soroi.store import VersionRecord
@@ -96,7 +97,7 @@ def _needed(graph: Graph, picks: Mapping[str, VersionRecord]) -> tuple[dict[str,
             text = f"'{name}' has no version in staging, and {wanted_by} needs it"
             missing[name] = Reason("missing", text, name)
             return
-        for producer in _answering_producers(record):
+        for producer in _answering_producers(record, graph, picks):
             visit(producer, f"'{name}'")
         found[name] = record
 
@@ -105,10 +106,19 @@ def _needed(graph: Graph, picks: Mapping[str, VersionRecord]) -> tuple[dict[str,
     return found, list(missing.values())
 
 
-def _answering_producers(record: VersionRecord) -> list[str]:
+def _answering_producers(record: VersionRecord, graph: Graph, picks: Mapping[str, VersionRecord]) -> list[str]:
     if record.kind == "decision":
-        return [step["threshold"] for step in record.facts["steps"]]
+        return [name for step in record.facts["steps"] for name in _asked(step, graph, picks)]
     return [edge.name for edge in record.edges if _kind_of(edge.role) in ANSWERING]
+
+
+def _asked(step: Mapping[str, Any], graph: Graph, picks: Mapping[str, VersionRecord]) -> list[str]:
+    """The thresholds that a step may ask: of a family those of all parts, but a part may fall back to its parent."""
+    family = graph.families.get(step["threshold"])
+    if family is None:
+        return [step["threshold"]]
+    parent = None if family.parent is None else member(family.name, family.parent)
+    return [one for one in family.members if parent is None or one in picks or one == parent]
 
 
 def _kind_of(role: str) -> str:

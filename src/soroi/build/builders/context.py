@@ -55,6 +55,9 @@ class BuildContext:
     tables: Tables
     """Where tables go."""
 
+    part_columns: tuple[str, ...] = ()
+    """Of a dataset: the columns whose values part families."""
+
     def producers(self, *roles: Role) -> list[VersionRecord]:
         """The versions behind the node's edges of some roles, in the order of declaration."""
         return [self.inputs[edge.producer] for edge in self.node.edges if edge.role in roles]

@@ -45,8 +45,14 @@ def build_dataset(context: BuildContext) -> tuple[dict[str, str], dict[str, Any]
         "time": time,
         "features": _feature_columns(context, made.columns, inputs),
         "join_rate": made.height / frames[0].height,
+        "parts": {column: _values(context, made, column) for column in context.part_columns},
     }
     return {"table": table.root}, facts
+
+
+def _values(context: BuildContext, made: pl.DataFrame, column: str) -> list[str]:
+    check_columns(context, made, [column], "the column that parts a family, named by per=")
+    return [str(value) for value in made[column].drop_nulls().unique().cast(pl.String).sort().to_list()]
 
 
 def _time_column(context: BuildContext, made: pl.DataFrame, inputs: Sequence[VersionRecord]) -> str:

@@ -22,8 +22,11 @@ def build_decision(context: BuildContext) -> tuple[dict[str, str], dict[str, Any
     steps: list[dict[str, Any]] = []
     for step in spec.cascade:
         body = step.to_dict()
-        if step.error is not None:
+        if step.error is not None and step.per is None:
             body["band"] = _band(context, step.threshold, step.error, step.confidence)
+        elif step.error is not None:
+            members = [edge.producer for edge in context.node.edges if edge.options.get("family") == step.threshold]
+            body["bands"] = {name: _band(context, name, step.error, step.confidence) for name in members}
         steps.append(body)
     facts = {
         "steps": steps,

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from soroi.base.errors import BuildError, DataError
-from soroi.build.builders.context import BuildContext
+from soroi.build.builders.context import BuildContext, check_columns
 from soroi.declare.edge import Role
 from soroi.declare.spec import ModelSpec, TimeSplit
 from soroi.evidence import score_figures
@@ -44,7 +44,7 @@ def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], 
     """
     spec: ModelSpec = context.node.spec
     (data,) = context.producers(Role.TRAINS_ON)
-    rows = _labelled(context, context.read_table(data), spec.target)
+    rows = _of_part(context, _labelled(context, context.read_table(data), spec.target))
     rows, scored = _with_scores(context, rows, data.facts["key"])
     inputs = [*_feature_inputs(context, data), *scored]
     parts = _split(context, rows, data.facts["time"], spec.split)
@@ -80,6 +80,22 @@ def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], 
     return outputs, facts, [*_edges(context, data, inputs)]
 
 
+def _of_part(context: BuildContext, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the node's part of its family; all rows when it has none."""
+    spec: ModelSpec = context.node.spec
+    if spec.per is None or spec.part is None:
+        return rows
+    check_columns(context, rows, [spec.per], "the column that parts the family, named by per=")
+    found = rows.filter(pl.col(spec.per).cast(pl.String) == spec.part)
+    if found.height == 0:
+        raise DataError(
+            f"{context.node.label}: no row of its dataset has {spec.per} = '{spec.part}'",
+            hint="take the part out of parts=, or bring its data",
+            where=context.node.where,
+        )
+    return found
+
+
 def _labelled(context: BuildContext, rows: pl.DataFrame, target: str) -> pl.DataFrame:
     if target not in rows.columns:
         raise DataError(
@@ -107,7 +123,8 @@ def _feature_inputs(context: BuildContext, data: VersionRecord) -> list[str]:
             hint="add them to the dataset",
             where=context.node.where,
         )
-    found = [c for c, _ in data.facts["columns"] if c in origin and (not named or origin[c] in named)]
+    per = context.node.spec.per  # the same for all rows of a part: nothing to learn from
+    found = [c for c, _ in data.facts["columns"] if c in origin and c != per and (not named or origin[c] in named)]
     if not found:
         raise DataError(
             f"{context.node.label}: its dataset '{data.node}' has no feature columns",

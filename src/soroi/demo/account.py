@@ -1,0 +1,79 @@
+"""Account for one answer; roll back, and forward again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from soroi.base.reason import Reason
+from soroi.demo.march import DECISION
+from soroi.demo.replay import DAY
+from soroi.demo.story import SECOND, Result, Story
+
+DEPTH = 3
+"""How deep the trace is told."""
+
+LINES = 28
+"""How many lines of it."""
+
+
+def trace_one(story: Story) -> Result:
+    """Trace one answer to everything it rests on."""
+    from soroi.project.trace import trace
+
+    answer = story.results["versus"]["example"]
+    story.teller.command(f"soroi trace {answer}")
+    found = trace(story.project, answer)
+    versions = {one.subject for one in found.reason.walk() if one.subject and "@" in one.subject}
+    return {"answer": answer, "lines": list(_lines(found.reason))[:LINES], "versions": len(versions)}
+
+
+def _lines(reason: Reason, depth: int = 0) -> Iterator[str]:
+    yield "  " * depth + reason.text
+    if depth < DEPTH:
+        for child in reason.because:
+            yield from _lines(child, depth + 1)
+
+
+def tell_trace(story: Story, result: Result) -> None:
+    """What the answer rests on."""
+    story.teller.lines(result["lines"])
+    story.teller.say(
+        f"From one answer to the {result['versions']} versions behind it: thresholds, models, features, and the data "
+        "and the code they were made from, each by its digest. Asked in years, it says the same."
+    )
+
+
+def rollback(story: Story) -> Result:
+    """Go back to the first release, ask, and go forward again."""
+    first, second = story.results["release"]["manifest"], story.results["follow"]["manifest"]
+    story.answer_with(second)
+    flight = next(story.world.ticks(SECOND, SECOND + DAY)).flights[:1]
+    story.teller.command("soroi rollback")
+    began = time.monotonic()
+    story.project.rollback(to=first, reason="demo: back")
+    story.client.follow(first)
+    back = round(time.monotonic() - began, 2)
+    then, _ = story.client.decide(DECISION, flight)
+    story.teller.command("soroi release")
+    began = time.monotonic()
+    story.project.release(reason="demo: forward again")
+    story.client.follow(second)
+    forward = round(time.monotonic() - began, 2)
+    now, _ = story.client.decide(DECISION, flight)
+    return {
+        "back": {"manifest": then[0]["manifest"], "seconds": back, "score": then[0]["score"]},
+        "forward": {"manifest": now[0]["manifest"], "seconds": forward, "score": now[0]["score"]},
+        "flight": flight[0]["flight_id"],
+        "right": then[0]["manifest"] == first and now[0]["manifest"] == second,
+    }
+
+
+def tell_rollback(story: Story, result: Result) -> None:
+    """Who answered when."""
+    back, forward = result["back"], result["forward"]
+    story.teller.say(
+        f"Back: after {back['seconds']:.1f} s flight {result['flight']} was answered from {back['manifest']}. "
+        f"Forward again: after {forward['seconds']:.1f} s from {forward['manifest']}. The whole set moved both times, "
+        "by one pointer; the history keeps every move, and nothing was built or lost."
+    )

@@ -1,0 +1,116 @@
+"""What a server holds: the store, the engine, and the follower that keeps it on its head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from soroi.base.errors import DataError
+from soroi.base.runtime import Runtime
+from soroi.codebase import ProjectConfig
+from soroi.scoring import dtype_text
+from soroi.serve import DecisionPart, Engine, Follower, RowSchema
+from soroi.store import AnswerLog, RowLog, Store, StoreConfig, open_store
+
+
+@dataclass(frozen=True)
+class Service:
+    """A project being served."""
+
+    project: str
+    """Name of the project."""
+
+    store: Store
+    """Its store."""
+
+    engine: Engine
+    """What answers."""
+
+    follower: Follower
+    """What keeps the engine on its head."""
+
+    def start(self) -> None:
+        """Begin to follow the head."""
+        self.follower.start()
+
+    def close(self) -> None:
+        """Stop following, bring everything to the disk, close the store."""
+        self.follower.stop()
+        self.engine.close()
+        self.store.close()
+
+    def readiness(self) -> dict[str, Any]:
+        """Whether it can answer, with what, and what is wrong."""
+        serving = self.engine.serving
+        return {
+            "ready": serving is not None,
+            "project": self.project,
+            "environment": self.follower.environment,
+            "manifest": serving.snapshot.manifest if serving else None,
+            "revision": serving.revision if serving else None,
+            "since": serving.since if serving else None,
+            "problems": [*self.follower.problems(), *self.engine.problems()],
+        }
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """What can be asked."""
+        serving = self.engine.serving
+        return [] if serving is None else [describe(part) for part in serving.snapshot.decisions.values()]
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Where rows can be handed in."""
+        serving = self.engine.serving
+        if serving is None:
+            return []
+        return [
+            {"name": name, "columns": columns(base.schema, (base.schema.time, base.schema.known_at))}
+            for name, base in sorted(serving.snapshot.bases.items())
+        ]
+
+
+def describe(part: DecisionPart) -> dict[str, Any]:
+    """A decision for those who ask it."""
+    return {
+        "name": part.node,
+        "doc": part.doc,
+        "version": part.version,
+        "source": part.spine.source,
+        "actions": {"positive": part.positive, "negative": part.negative, "fail_safe": part.fail_safe},
+        "deadline_ms": part.deadline * 1000.0,
+        "steps": [step.name for step in part.steps],
+        "fallbacks": [rule.name for rule in part.rules],
+        "columns": columns(part.spine, ()),
+    }
+
+
+def columns(schema: RowSchema, needed: tuple[str | None, ...]) -> list[dict[str, Any]]:
+    """The columns of a row: name, type, whether it must be given."""
+    return [
+        {"name": name, "type": _type(dtype), "required": name in schema.key or name in needed}
+        for name, dtype in schema.schema.items()
+    ]
+
+
+def _type(dtype: Any) -> str:
+    try:
+        return dtype_text(dtype)
+    except DataError:
+        return str(dtype)
+
+
+def open_service(config: ProjectConfig, *, environment: str = "production", runtime: Runtime | None = None) -> Service:
+    """Open a project in order to serve it. Nothing is loaded before :meth:`Service.start`.
+
+    Args:
+        config: What ``soroi.toml`` says.
+        environment: Name of the head to follow.
+        runtime: Clock and ids; the machine's by default.
+
+    Raises:
+        StoreError: The store cannot be opened.
+    """
+    runtime = runtime or Runtime()
+    store = open_store(StoreConfig(config.store, config.name, config.catalogue, config.objects), runtime=runtime)
+    engine = Engine(AnswerLog(config.store), RowLog(config.store), runtime=runtime)
+    follower = Follower(store, engine, module=config.module, home=config.root, environment=environment)
+    return Service(config.name, store, engine, follower)

@@ -1,0 +1,189 @@
+"""Building from a project: the code captured, families opened, the work planned and run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from soroi.base.runtime import Runtime
+from soroi.build.code import keep_code, lay_out
+from soroi.build.executor import Executor
+from soroi.build.reference import PRODUCTION, References, read_references
+from soroi.build.request import BuildRequest, check_request
+from soroi.build.run import Progress, Run, RunCode, RunResult
+from soroi.build.work import plan_work
+from soroi.codebase import Codebase, ProjectConfig, capture, library_version, load
+from soroi.declare.fingerprint import Fingerprint, fingerprints
+from soroi.declare.graph import Graph
+from soroi.declare.lifecycle import check_consumers, check_removals
+from soroi.store import Store, Transaction, VersionRecord
+
+
+def code_fingerprints(code: Codebase, graph: Graph) -> dict[str, Fingerprint]:
+    """What each node of a loaded project would be built from."""
+    with code.visible():
+        return fingerprints(graph, in_project=code.owns, libraries=library_version)
+
+
+def part_values(tx: Transaction, graph: Graph, references: References | None = None) -> dict[str, dict[str, list[str]]]:
+    """The parts of open families, as the data that staging rests on (else the newest) has them.
+
+    Args:
+        tx: A transaction that reads.
+        graph: The declarations, as yet without these parts.
+        references: What staging and production hold, when it was read already.
+
+    Returns:
+        The values of columns, by dataset and by column.
+    """
+    datasets = {family.dataset for family in graph.families.values() if family.is_open}
+    if not datasets:
+        return {}
+    known = references or read_references(tx, graph)
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in datasets:
+        taken = known.find(name)
+        newest = taken.id if taken is not None else next((one.id for one in tx.versions.newest([name]).values()), None)
+        if newest is not None:
+            found[name] = tx.versions.get(newest).facts.get("parts", {})
+    return found
+
+
+class Building:
+    """The builds of one project.
+
+    Args:
+        config: What ``soroi.toml`` says.
+        store: The store.
+        runtime: Clock, ids and actor.
+    """
+
+    def __init__(self, config: ProjectConfig, store: Store, runtime: Runtime) -> None:
+        self._config = config
+        self._store = store
+        self._runtime = runtime
+        bundle = capture(config.root)
+        self._code = keep_code(store.objects, bundle)
+        folder = lay_out(store.objects, config.store, self._code)
+        self._base = load(folder, config.module, config.root)
+        with store.catalogue.read() as tx:
+            self._open(part_values(tx, self._base.graph))
+
+    @property
+    def graph(self) -> Graph:
+        """The declarations, from the captured code."""
+        return self._run_code.graph
+
+    def _open(self, parts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Take the parts of open families."""
+        graph = self._base.expanded(parts)
+        self._run_code = RunCode(
+            self._code,
+            self._config.module,
+            str(self._config.root),
+            graph,
+            code_fingerprints(self._base, graph),
+            {name: {column: list(values) for column, values in held.items()} for name, held in parts.items()},
+        )
+
+    def run(
+        self,
+        request: BuildRequest,
+        named: Mapping[str, VersionRecord],
+        progress: Progress | None,
+        executor: Executor | None,
+    ) -> RunResult:
+        """Do what a request asks.
+
+        Args:
+            request: What is asked; names of families stand for their members.
+            named: Versions that the caller named, by node.
+            progress: Told of each change.
+            executor: What runs the work; default: processes on this machine.
+        """
+        chosen = executor or self._local()
+        with chosen:
+            first = self._find_parts(request, named, progress, chosen)
+            result = self._go(self._expanded(request), named, progress, chosen)
+        if first is not None:
+            result.nodes = {**first.nodes, **result.nodes}
+        return result
+
+    def _local(self) -> Executor:
+        from soroi.build.local import LocalExecutor
+
+        return LocalExecutor(self._config.workers)
+
+    def _find_parts(
+        self,
+        request: BuildRequest,
+        named: Mapping[str, VersionRecord],
+        progress: Progress | None,
+        executor: Executor,
+    ) -> RunResult | None:
+        """Build the datasets of open families first, when their data may be new, and take the parts found there."""
+        wanted = set(self.graph.expand(request.nodes)) | set(request.nodes)
+        families = [
+            one
+            for one in self.graph.families.values()
+            if one.is_open and (not request.nodes or one.name in wanted or wanted & set(one.members))
+        ]
+        with self._store.catalogue.read() as tx:
+            references = read_references(tx, self.graph)
+            looks = not request.nodes or request.refresh or request.upstream or request.as_of is not None
+            datasets = sorted({one.dataset for one in families if looks or references.find(one.dataset) is None})
+        if not datasets:
+            return None
+        asked = replace(request, nodes=tuple(datasets), overrides={}, upstream=True)
+        result = self._go(asked, named, progress, executor)
+        parts = {**self._run_code.parts}
+        parts |= {name: result.versions[name].facts["parts"] for name in datasets if name in result.versions}
+        self._open(parts)
+        return result
+
+    def _go(
+        self,
+        request: BuildRequest,
+        named: Mapping[str, VersionRecord],
+        progress: Progress | None,
+        executor: Executor,
+    ) -> RunResult:
+        graph = self.graph
+        check_request(request, graph)
+        with self._store.catalogue.read() as tx:
+            references = read_references(tx, graph)
+            self._check_life(tx)
+            work = plan_work(graph, request, references.find, named)
+        run = Run(self._store, self._run_code, work, request, runtime=self._runtime, progress=progress)
+        return run.go(executor)
+
+    def _expanded(self, request: BuildRequest) -> BuildRequest:
+        overrides: dict[str, Mapping[str, Any]] = {}
+        for name, values in request.overrides.items():
+            overrides |= dict.fromkeys(self.graph.expand([name]), values)
+        return replace(request, nodes=tuple(self.graph.expand(request.nodes)), overrides=overrides)
+
+    def _check_life(self, tx: Transaction) -> None:
+        """Refuse new consumers of deprecated nodes, and the removal of deprecated ones before their day."""
+        graph = self.graph
+        today = self._runtime.clock.now().date()
+
+        def was_built_before(name: str, day: date) -> bool:
+            return any(one.at.date() < day for one in tx.versions.of_node(name))
+
+        check_consumers(graph, today, was_built_before)
+        gone = sorted(tx.versions.counts().keys() - set(graph.names))
+        described = [(one.node, one.fingerprint.get("description", {})) for one in _last(tx, gone)]
+        head = tx.heads.get(PRODUCTION)
+        live = tx.manifests.get(head.manifest).body["picks"] if head else {}
+        check_removals(graph, today, described, live)
+
+
+def _last(tx: Transaction, names: Sequence[str]) -> list[VersionRecord]:
+    heads = tx.versions.newest(names)
+    return list(tx.versions.get_many(one.id for one in heads.values()).values())
+
+
+__all__ = ["Building", "code_fingerprints", "part_values"]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import Run
+
+from soroi import __version__
+from soroi.cli.main import COMMANDS
+
+NAMES = [name for commands in COMMANDS.values() for name in commands]
+
+
+def shell(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "soroi.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+
+
+def test_help_names_every_command_and_every_exit_status(run: Run) -> None:
+    done = run("--help")
+    assert done.code == 0
+    for name in NAMES:
+        assert f" {name} " in done.out
+    for status in ("0", "1", "2", "3", "4", "70", "130"):
+        assert f"{status}: " in done.out
+
+
+def test_help_of_a_command_tells_of_its_options(run: Run) -> None:
+    done = run("build", "--help")
+    assert done.code == 0
+    for option in ("--as-of", "--refresh", "--upstream", "--behind", "--set", "--use", "--force", "--json"):
+        assert option in done.out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_has_help_and_the_common_options(run: Run, name: str) -> None:
+    done = run(name, "--help")
+    assert done.code == 0
+    assert "--json" in done.out
+    assert "--project" in done.out
+
+
+def test_version_is_told(run: Run) -> None:
+    assert run("--version").out.strip() == __version__
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from soroi.cli.main import main; main(['--help']); "
+        "heavy = {'polars', 'sklearn', 'scipy', 'sqlalchemy', 'numpy', 'alembic', 'obstore', 'loky', 'uvicorn'}; "
+        "found = heavy & set(sys.modules); print(sorted(found), file=sys.stderr); sys.exit(bool(found))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_process_ends_with_the_status_of_the_error(tmp_path: Path) -> None:
+    done = shell("status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no soroi.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_closed_pipe_is_no_error(fresh: Path) -> None:
+    command = f"{sys.executable} -m soroi.cli.main status --json --project {fresh} | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "{"
+    assert done.stderr == ""
