@@ -102,8 +102,8 @@ def test_there_is_nothing_to_build_behind_a_set_in_step(tiny: Tiny) -> None:
     ("old", "new", "stale", "says"),
     [
         (
-            'LogisticRegression(C=strength).fit(X, y)\n\n\n@so.model(examples, target="bad", split=so.by_time(test="7d"), out',
-            'LogisticRegression(C=strength, tol=1e-5).fit(X, y)\n\n\n@so.model(examples, target="bad", split=so.by_time(test="7d"), out',  # noqa: E501
+            '    """A fast guess."""\n',
+            '    """A fast guess."""\n    train = train.head(100_000)\n',
             {"quick", "quick_cut", "check"},
             "quick",
         ),

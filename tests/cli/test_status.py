@@ -18,7 +18,8 @@ def test_before_the_first_build_all_is_missing(run: Run, fresh: Path) -> None:
 def test_after_a_build_all_is_fresh(run: Run, built: Path) -> None:
     states = {one["node"]: one["state"] for one in run("status", "--project", built, "--json").data["nodes"]}
     assert states == dict.fromkeys(NODES, "fresh") | {
-        name: states[name] for name in ("tickets", "outcomes")  # another place has other files
+        name: states[name]
+        for name in ("tickets", "outcomes")  # another place has other files
     }
 
 

@@ -23,8 +23,8 @@ def record(shop: Shop, node: str) -> VersionRecord:
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is shared with what other tests loaded."""
+def apart(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is shared with what was loaded before."""
     monkeypatch.setattr(loading, "_SHARED", loading._Shared())
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from soroi.base.digest import digest
 from soroi.base.runtime import Runtime
-from soroi.store import ClaimRecord, Transaction, VersionRecord
+from soroi.store import ClaimRecord, Transaction, VersionHead, VersionRecord
 
 EQUAL_OUTPUT = "equal-output"
 
 
-def claim_equal_output(tx: Transaction, old: VersionRecord, new: VersionRecord, runtime: Runtime) -> None:
+def claim_equal_output(tx: Transaction, old: VersionHead, new: VersionRecord, runtime: Runtime) -> None:
     """Record that two definitions of a node gave the same output from the same inputs.
 
     Args:
@@ -44,7 +44,7 @@ class Claims:
     def __init__(self, records: Iterable[ClaimRecord]) -> None:
         self._records = {frozenset((one.a, one.b)): one for one in records}
 
-    def covering(self, used: VersionRecord, picked: VersionRecord) -> ClaimRecord | None:
+    def covering(self, used: VersionHead, picked: VersionHead) -> ClaimRecord | None:
         """A claim by which the picked version may stand in for the one that was used, or ``None``."""
         found = self._records.get(frozenset((used.definition, picked.definition)))
         return found if found is not None and found.node == picked.node else None

@@ -2,28 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from soroi.declare.graph import Graph
-from soroi.store import Transaction
-from soroi.store.records import VersionRecord
+from soroi.store import Transaction, VersionHead, VersionRecord
 
 PRODUCTION = "production"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+class VersionIndex:
+    """Versions read so far, and the ways between them. Reads many at a time, and none twice."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._heads: dict[str, VersionHead] = {}
+        self._records: dict[str, VersionRecord] = {}
+        self._sources: dict[str, frozenset[str]] = {}
+
+    def load(self, ids: Iterable[str]) -> None:
+        """Read versions and all that they rest on, at once."""
+        missing = [one for one in ids if one not in self._heads]
+        if missing:
+            self._heads |= self._tx.versions.closure(missing)
+
+    def head(self, version: str) -> VersionHead:
+        """The head of a version, by its id.
+
+        Raises:
+            UnknownNameError: There is no such version.
+        """
+        if version not in self._heads:
+            self.load([version])
+            if version not in self._heads:
+                self._tx.versions.get(version)
+        return self._heads[version]
+
+    def get(self, version: str) -> VersionRecord:
+        """The whole record of a version, by its id.
+
+        Raises:
+            UnknownNameError: There is no such version.
+        """
+        if version not in self._records:
+            self._records[version] = self._tx.versions.get(version)
+        return self._records[version]
+
+    def get_many(self, versions: Iterable[str]) -> dict[str, VersionRecord]:
+        """The whole records of some versions, by id."""
+        wanted = list(versions)
+        self._records |= self._tx.versions.get_many(one for one in wanted if one not in self._records)
+        return {one: self._records[one] for one in wanted}
+
+    def sources(self, version: str) -> frozenset[str]:
+        """Ids of the source versions that a version rests on."""
+        waiting = [version]
+        while waiting:
+            one = waiting[-1]
+            if one in self._sources:
+                waiting.pop()
+                continue
+            head = self.head(one)
+            producers = [edge.producer for edge in head.edges]
+            unknown = [producer for producer in producers if producer not in self._sources]
+            if unknown:
+                waiting.extend(unknown)
+                continue
+            own = frozenset([one]) if head.kind == "source" else frozenset()
+            self._sources[one] = own.union(*(self._sources[producer] for producer in producers))
+            waiting.pop()
+        return self._sources[version]
+
+    def resting_data(self, versions: Iterable[str]) -> dict[str, VersionHead]:
+        """For each source and dataset, the newest version that some versions rest on, by node."""
+        newest: dict[str, VersionHead] = {}
+        seen: set[str] = set()
+        waiting = list(versions)
+        self.load(waiting)
+        while waiting:
+            one = waiting.pop()
+            if one in seen:
+                continue
+            seen.add(one)
+            head = self.head(one)
+            if head.kind in ("source", "dataset") and _newer(head, newest.get(head.node)):
+                newest[head.node] = head
+            waiting.extend(edge.producer for edge in head.edges)
+        return newest
+
+
 class References:
     """The versions that staging and production hold, and the data they rest on."""
 
-    def __init__(self, staged: dict[str, VersionRecord], live: dict[str, VersionRecord], known: VersionIndex) -> None:
+    def __init__(self, staged: Mapping[str, VersionHead], live: Mapping[str, VersionHead], known: VersionIndex) -> None:
         self.staged = staged
+        """The staged version of each node."""
         self.live = live
+        """The live version of each node."""
         self.known = known
-        self._staged_data = known.resting_data(staged.values())
-        self._live_data = known.resting_data(live.values())
+        """Access to versions."""
+        self._staged_data = known.resting_data(one.id for one in staged.values())
+        self._live_data = known.resting_data(one.id for one in live.values())
 
-    def find(self, name: str) -> VersionRecord | None:
+    def find(self, name: str) -> VersionHead | None:
         """The version of a node that a build takes: the staged one, else the live one, else ``None``.
 
         For data that is the newest among the versions that the staged (live) ones rest on.
@@ -36,41 +118,7 @@ class References:
         return None
 
 
-class VersionIndex:
-    """Version records read so far, and the ways between them."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._records: dict[str, VersionRecord] = {}
-
-    def get(self, version: str) -> VersionRecord:
-        """A record by the id of its version."""
-        if version not in self._records:
-            self._records[version] = self._tx.versions.get(version)
-        return self._records[version]
-
-    def ancestry(self, records: Iterable[VersionRecord]) -> dict[str, VersionRecord]:
-        """The versions and all that they rest on, by version id."""
-        found: dict[str, VersionRecord] = {}
-        waiting = list(records)
-        while waiting:
-            one = waiting.pop()
-            if one.id not in found:
-                found[one.id] = one
-                self._records[one.id] = one
-                waiting.extend(self.get(edge.producer) for edge in one.edges)
-        return found
-
-    def resting_data(self, records: Iterable[VersionRecord]) -> dict[str, VersionRecord]:
-        """For each source and dataset, the newest version that some of the records rest on, by node."""
-        newest: dict[str, VersionRecord] = {}
-        for one in self.ancestry(records).values():
-            if one.kind in ("source", "dataset") and _newer(one, newest.get(one.node)):
-                newest[one.node] = one
-        return newest
-
-
-def _newer(one: VersionRecord, other: VersionRecord | None) -> bool:
+def _newer(one: VersionHead, other: VersionHead | None) -> bool:
     if other is None:
         return True
     return (one.watermark or _NEVER, one.at) > (other.watermark or _NEVER, other.at)
@@ -84,8 +132,11 @@ def read_references(tx: Transaction, graph: Graph) -> References:
         graph: The declarations; picks of nodes that are no longer declared are left out.
     """
     index = VersionIndex(tx)
-    staged = {node: index.get(pick.version) for node, pick in tx.staging.get().picks.items() if node in graph}
+    picked = {node: pick.version for node, pick in tx.staging.get().picks.items() if node in graph}
     head = tx.heads.get(PRODUCTION)
     picks: dict[str, str] = tx.manifests.get(head.manifest).body["picks"] if head else {}
-    live = {node: index.get(version) for node, version in picks.items() if node in graph}
+    released = {node: version for node, version in picks.items() if node in graph}
+    index.load({*picked.values(), *released.values()})
+    staged = {node: index.head(version) for node, version in picked.items()}
+    live = {node: index.head(version) for node, version in released.items()}
     return References(staged, live, index)

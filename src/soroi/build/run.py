@@ -95,6 +95,7 @@ class Run:
         code: RunCode,
         plan: WorkPlan,
         request: BuildRequest,
+        taken: Mapping[str, VersionRecord],
         *,
         runtime: Runtime,
         progress: Progress | None = None,
@@ -107,7 +108,7 @@ class Run:
         self._progress: Progress = progress or (lambda node, status, note: None)
         self._result = RunResult(runtime.ids.new("run"))
         self._recipes: dict[str, str] = {}
-        self._taken: dict[str, VersionRecord] = dict(plan.taken)
+        self._taken: dict[str, VersionRecord] = dict(taken)
 
     def go(self, executor: Executor) -> RunResult:
         """Do the work. A failed node stops only what depends on it; what was finished is kept.
@@ -293,8 +294,8 @@ class Run:
 
     def _claim_equal(self, tx: Transaction, record: VersionRecord) -> None:
         """Record that another definition gave the same output, so that they may stand in for each other."""
-        for other in tx.versions.of_node(record.node):
-            if other.output == record.output and other.definition != record.definition:
+        for other in tx.versions.with_output(record.node, record.output):
+            if other.definition != record.definition:
                 claim_equal_output(tx, other, record, self._runtime)
                 return
 

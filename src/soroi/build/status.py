@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from soroi.build.step import data_uses, edge_step
 from soroi.build.work import build_edges
 from soroi.declare.fingerprint import Fingerprint, changes
 from soroi.declare.graph import Graph
+from soroi.declare.lifecycle import deprecation_notes
 from soroi.declare.node import Node, NodeKind
-from soroi.store import VersionRecord
+from soroi.store import VersionHead, VersionRecord
 
 
 class State(enum.StrEnum):
@@ -81,8 +82,8 @@ class NodeStatus:
     ready: str | None = None
     """The newest version built from what is declared now, when it is not the one judged."""
 
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Facts of the version judged."""
+    seconds: float | None = None
+    """How long its last build took."""
 
     settled: bool = False
     """Whether its output is certainly what a build would give now: it is fresh, or a version built as declared
@@ -117,8 +118,17 @@ class StatusInputs:
     references: References
     """What staging and production hold."""
 
-    versions: Mapping[str, Sequence[VersionRecord]]
-    """All versions of each node, newest first."""
+    declared: Mapping[str, Sequence[VersionHead]]
+    """The versions of each node that were built as it is declared now, newest first."""
+
+    newest: Mapping[str, VersionHead]
+    """The newest version of each node."""
+
+    counts: Mapping[str, int]
+    """How many versions each node has."""
+
+    seconds: Mapping[str, float]
+    """How long the last build of each node took."""
 
     looks: Mapping[str, list[list[str | int]]]
     """For each version of a source, the files as they were when it was last read."""
@@ -133,90 +143,104 @@ class StatusInputs:
 def statuses(inputs: StatusInputs) -> dict[str, NodeStatus]:
     """The status of every node, producers before consumers."""
     made: dict[str, NodeStatus] = {}
-    judged: dict[str, VersionRecord] = {}
+    judged = _judged(inputs)
+    changed = [head.id for name, head in judged.items() if not _as_declared(inputs, name, head)]
+    stored = inputs.references.known.get_many(changed)
+    notes = deprecation_notes(inputs.graph)
     for node in inputs.graph:
-        record = _judged_version(node, inputs)
-        if record is not None:
-            judged[node.name] = record
-        made[node.name] = _status(node, record, inputs, made, judged)
+        one = _status(_Judging(node, judged, stored, made, inputs))
+        deprecated = tuple(reason.text for reason in notes.get(node.name, ()))
+        made[node.name] = replace(one, notes=(*one.notes, *deprecated)) if deprecated else one
     return made
 
 
-def _judged_version(node: Node, inputs: StatusInputs) -> VersionRecord | None:
-    """The staged version, else the live one, else the newest that was built as declared, else the newest."""
-    found = inputs.references.find(node.name)
-    if found is not None:
-        return found
-    built = inputs.versions.get(node.name, ())
-    now = inputs.fingerprints[node.name].behaviour
-    as_declared = [one for one in built if one.fingerprint["behaviour"] == now]
-    return next(iter(as_declared or built), None)
+def _judged(inputs: StatusInputs) -> dict[str, VersionHead]:
+    """The version of each node that is judged: the staged one, else the live one, else the newest that was built as
+    declared, else the newest. One built as declared stands in for it when its output is equal."""
+    judged: dict[str, VersionHead] = {}
+    for node in inputs.graph:
+        declared = inputs.declared.get(node.name, ())
+        found = inputs.references.find(node.name) or next(iter(declared), None) or inputs.newest.get(node.name)
+        if found is None:
+            continue
+        if node.kind not in RUNS_WHEN_SERVING and not _as_declared(inputs, node.name, found):
+            found = next((one for one in declared if one.output == found.output), found)
+        judged[node.name] = found
+    inputs.references.known.load(one.id for one in judged.values())
+    return judged
 
 
-def _status(
-    node: Node,
-    record: VersionRecord | None,
-    inputs: StatusInputs,
-    made: Mapping[str, NodeStatus],
-    judged: Mapping[str, VersionRecord],
-) -> NodeStatus:
-    built = inputs.versions.get(node.name, ())
+def _as_declared(inputs: StatusInputs, name: str, head: VersionHead) -> bool:
+    """Whether a version was built from the present behaviour of its node, hyper-parameters by choice aside."""
+    return head.definition == inputs.fingerprints[name].with_parameters(head.overrides).behaviour
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """What the judgement of one node looks at."""
+
+    node: Node
+    judged: Mapping[str, VersionHead]
+    stored: Mapping[str, VersionRecord]
+    made: Mapping[str, NodeStatus]
+    inputs: StatusInputs
+
+
+def _status(judging: _Judging) -> NodeStatus:
+    node, inputs = judging.node, judging.inputs
     staged, live = inputs.references.staged.get(node.name), inputs.references.live.get(node.name)
     common: dict[str, Any] = {
         "node": node.name,
         "kind": node.kind,
         "staged": staged.id if staged else None,
         "live": live.id if live else None,
-        "candidates": len(built),
+        "candidates": inputs.counts.get(node.name, 0),
+        "seconds": inputs.seconds.get(node.name),
     }
-    if record is None:
+    head = judging.judged.get(node.name)
+    if head is None:
         return NodeStatus(state=State.MISSING, reasons=(Reason("missing", "never built", node.name),), **common)
-    now = inputs.fingerprints[node.name].behaviour
-    equal = next((v for v in built if v.output == record.output and v.fingerprint["behaviour"] == now), None)
-    if equal is not None and node.kind not in RUNS_WHEN_SERVING:
-        record = equal
-    causes = changes(record.fingerprint, inputs.fingerprints[node.name], record.overrides)
+    fingerprint = inputs.fingerprints[node.name]
+    stored = judging.stored.get(head.id)
+    causes = [] if stored is None else changes(stored.fingerprint, fingerprint, head.overrides)
     own = len(causes)
-    unknown = list(inputs.fingerprints[node.name].unknown)
+    unknown = list(fingerprint.unknown)
     notes: list[str] = []
-    if record.overrides:
-        shown = ", ".join(f"{name}={value}" for name, value in record.overrides.items())
+    if head.overrides:
+        shown = ", ".join(f"{name}={value}" for name, value in head.overrides.items())
         notes.append(f"built with {shown}, by choice")
     if node.kind is NodeKind.SOURCE:
-        _look(node, record, inputs, causes, unknown)
-    _upstream(node, record, inputs, made, judged, causes, unknown)
-    _data(node, record, inputs, judged, causes, notes)
+        _look(judging, head, causes, unknown)
+    _upstream(judging, head, causes, unknown)
+    _data(judging, head, causes, notes)
     state = State.UNKNOWN if unknown else State.STALE if causes else State.FRESH
-    ready = next((one.id for one in built if one.id != record.id and one.fingerprint["behaviour"] == now), None)
+    declared = inputs.declared.get(node.name, ())
+    equal = any(one.output == head.output for one in declared)
+    ready = next((one.id for one in declared if one.id != head.id), None)
     return NodeStatus(
         state=state,
-        settled=state is State.FRESH or (not unknown and equal is not None and own == len(causes)),
+        settled=state is State.FRESH or (not unknown and equal and own == len(causes)),
         reasons=(*unknown, *causes),
         notes=tuple(notes),
-        version=record.id,
+        version=head.id,
         ready=ready if causes else None,
-        facts=record.facts,
         **common,
     )
 
 
-def _look(node: Node, record: VersionRecord, inputs: StatusInputs, causes: list[Reason], unknown: list[Reason]) -> None:
+def _look(judging: _Judging, head: VersionHead, causes: list[Reason], unknown: list[Reason]) -> None:
     """Compare the files behind a source with how they were when it was read."""
+    node, inputs = judging.node, judging.inputs
     if not node.spec.files:
-        unknown.append(
-            Reason(
-                "data",
-                "whether there is new data cannot be told without reading it: no files= is declared",
-                node.name,
-            )
-        )
+        text = "whether there is new data cannot be told without reading it: no files= is declared"
+        unknown.append(Reason("data", text, node.name))
         return
     try:
         now = probe_files(node.spec.files, inputs.root, node)
     except MissingFileError as error:
         unknown.append(Reason("data", error.message, node.name))
         return
-    before = inputs.looks.get(record.id)
+    before = inputs.looks.get(head.id)
     if before != now:
         changed = sorted({str(one[0]) for one in now} ^ {str(one[0]) for one in before or []})
         changed += [str(a[0]) for a, b in zip(now, before or [], strict=False) if a[0] == b[0] and a != b]
@@ -224,52 +248,40 @@ def _look(node: Node, record: VersionRecord, inputs: StatusInputs, causes: list[
         causes.append(Reason("data", f"its files changed since it was read: {named}", node.name))
 
 
-def _upstream(
-    node: Node,
-    record: VersionRecord,
-    inputs: StatusInputs,
-    made: Mapping[str, NodeStatus],
-    judged: Mapping[str, VersionRecord],
-    causes: list[Reason],
-    unknown: list[Reason],
-) -> None:
+def _upstream(judging: _Judging, head: VersionHead, causes: list[Reason], unknown: list[Reason]) -> None:
+    """What the nodes above it mean for it: unsettled ones, and versions it was not built against."""
+    node, known = judging.node, judging.inputs.references.known
+    used = {edge.name: edge.producer for edge in head.edges}
     for edge in build_edges(node):
-        above = made[edge.producer]
+        above = judging.made[edge.producer]
         if above.state is State.UNKNOWN:
             text = f"'{edge.producer}', which it rests on, is unknown"
             unknown.append(Reason("upstream", text, node.name, because=above.reasons))
         elif not above.settled:
             text = f"'{edge.producer}', which it rests on, is {above.state}"
             causes.append(Reason("upstream", text, node.name, because=above.reasons))
-        used = next((one for one in record.edges if one.name == edge.producer), None)
-        now = judged.get(edge.producer)
-        if used is None or now is None or now.kind in ("source", "dataset"):
+        now = judging.judged.get(edge.producer)
+        if edge.producer not in used or now is None or now.kind in ("source", "dataset"):
             continue
-        step = edge_step(record, inputs.references.known.get(used.producer), now, inputs.claims)
+        step = edge_step(head, known.head(used[edge.producer]), now, judging.inputs.claims)
         if step.reason is not None:
             causes.append(step.reason)
 
 
-def _data(
-    node: Node,
-    record: VersionRecord,
-    inputs: StatusInputs,
-    judged: Mapping[str, VersionRecord],
-    causes: list[Reason],
-    notes: list[str],
-) -> None:
+def _data(judging: _Judging, head: VersionHead, causes: list[Reason], notes: list[str]) -> None:
     """Compare the data a model rests on with the newest that staging rests on."""
+    node, inputs = judging.node, judging.inputs
     if node.kind is not NodeKind.MODEL:
         return
-    known = inputs.references.known
-    mine = [one for one in known.ancestry([record]).values() if one.kind == "source"]
-    newest = [judged[one.node] for one in mine if one.node in judged]
-    allowed = {
-        source.name: duration(source.spec.in_step) if source.spec.in_step else None
-        for source in inputs.graph.of_kind(NodeKind.SOURCE)
-    }
+    mine = [inputs.references.known.head(source) for source in inputs.references.known.sources(head.id)]
+    newest = [judging.judged[one.node] for one in mine if one.node in judging.judged]
+    if {one.id for one in mine} == {one.id for one in newest}:
+        return
+    specs = {one.node: inputs.graph[one.node].spec for one in mine if one.node in inputs.graph}
+    allowed = {name: duration(spec.in_step) if spec.in_step else None for name, spec in specs.items()}
     for use in data_uses({node.name: mine, "": newest}, allowed).values():
         late = [reason for reason in use.behind() if reason.subject == node.name]
         causes.extend(late)
-        if not late and use.spread and any(node.name in users for v, users in use.users.items() if v != use.newest.id):
+        older = (users for version, users in use.users.items() if version != use.newest.id)
+        if not late and use.spread and any(node.name in users for users in older):
             notes.append(f"rests on '{use.source}' {use.spread.days} d behind the newest, which in_step allows")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from soroi.base.duration import brief
 from soroi.base.reason import Reason
 from soroi.build.claims import Claims
-from soroi.store import ClaimRecord, VersionRecord
+from soroi.store import ClaimRecord, VersionHead
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class EdgeStep:
     """The claim it rests on, if it needs one."""
 
 
-def edge_step(consumer: VersionRecord, used: VersionRecord, picked: VersionRecord, claims: Claims) -> EdgeStep:
+def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, claims: Claims) -> EdgeStep:
     """Judge one edge.
 
     Args:
@@ -52,7 +52,7 @@ class DataUse:
     source: str
     """Id of the source."""
 
-    versions: Mapping[str, VersionRecord]
+    versions: Mapping[str, VersionHead]
     """The versions, by id."""
 
     users: Mapping[str, tuple[str, ...]]
@@ -68,7 +68,7 @@ class DataUse:
         return max(marks) - min(marks) if marks else timedelta(0)
 
     @property
-    def newest(self) -> VersionRecord:
+    def newest(self) -> VersionHead:
         """The version with the latest data."""
         return max(self.versions.values(), key=lambda one: (one.watermark is not None, one.watermark, one.at))
 
@@ -93,14 +93,14 @@ class DataUse:
         ]
 
 
-def _distance(old: VersionRecord, new: VersionRecord) -> str:
+def _distance(old: VersionHead, new: VersionHead) -> str:
     if old.watermark is None or new.watermark is None:
         return "another version"
     return brief(new.watermark - old.watermark)
 
 
 def data_uses(
-    rests: Mapping[str, Iterable[VersionRecord]], allowed: Mapping[str, timedelta | None]
+    rests: Mapping[str, Iterable[VersionHead]], allowed: Mapping[str, timedelta | None]
 ) -> dict[str, DataUse]:
     """Gather which versions of each source a set of nodes rests on.
 
@@ -108,7 +108,7 @@ def data_uses(
         rests: For each node, the source versions it rests on.
         allowed: For each source, how far apart its versions may be.
     """
-    versions: dict[str, dict[str, VersionRecord]] = {}
+    versions: dict[str, dict[str, VersionHead]] = {}
     users: dict[str, dict[str, list[str]]] = {}
     for node, records in rests.items():
         for record in records:

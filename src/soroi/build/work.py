@@ -12,7 +12,7 @@ from soroi.declare.edge import Edge, Role
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.declare.node import Node, NodeKind
-from soroi.store.records import VersionRecord
+from soroi.store import VersionHead, VersionRecord
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class WorkPlan:
     scope: tuple[str, ...]
     """Ids of the nodes to visit, producers before consumers. A visited node whose inputs did not change is reused."""
 
-    taken: Mapping[str, VersionRecord]
-    """Versions taken from elsewhere, by node."""
+    taken: Mapping[str, str]
+    """Ids of the versions taken from elsewhere, by node."""
 
     wanted: frozenset[str]
     """Ids of the nodes that were asked for."""
@@ -37,8 +37,8 @@ def build_edges(node: Node) -> list[Edge]:
 def plan_work(
     graph: Graph,
     request: BuildRequest,
-    find: Callable[[str], VersionRecord | None],
-    named: Mapping[str, VersionRecord],
+    find: Callable[[str], VersionHead | None],
+    named: Mapping[str, str],
 ) -> WorkPlan:
     """Settle which nodes a run visits.
 
@@ -50,7 +50,7 @@ def plan_work(
         graph: The declarations.
         request: What was asked.
         find: The version that staging or production offers for a node, or ``None``.
-        named: Versions that the caller named, by node.
+        named: Ids of the versions that the caller named, by node.
     """
     wanted = set(request.nodes) or set(graph.names)
     scope = set(wanted)
@@ -59,7 +59,7 @@ def plan_work(
     elif request.refresh or request.as_of is not None:
         scope |= _data_closure(graph, wanted)
     scope = (scope | _between(graph, wanted, set(named))) - set(named)
-    taken: dict[str, VersionRecord] = dict(named)
+    taken: dict[str, str] = dict(named)
     for name in reversed(graph.names):
         if name in scope:
             _take_inputs(graph[name], scope, taken, find)
@@ -69,8 +69,8 @@ def plan_work(
 def _take_inputs(
     node: Node,
     scope: set[str],
-    taken: dict[str, VersionRecord],
-    find: Callable[[str], VersionRecord | None],
+    taken: dict[str, str],
+    find: Callable[[str], VersionHead | None],
 ) -> None:
     for edge in build_edges(node):
         if edge.producer in scope or edge.producer in taken:
@@ -79,7 +79,7 @@ def _take_inputs(
         if offered is None:
             scope.add(edge.producer)
         else:
-            taken[edge.producer] = offered
+            taken[edge.producer] = offered.id
 
 
 def _build_closure(graph: Graph, names: set[str]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from soroi.base.digest import canonical, digest
@@ -35,7 +36,7 @@ class Fingerprint:
     upstream_description: str
     """Digest over the description of everything upstream."""
 
-    @property
+    @cached_property
     def behaviour(self) -> str:
         """Digest of the own behaviour."""
         return digest("behaviour", {key: part.digest for key, part in self.components.items()})
@@ -58,6 +59,8 @@ class Fingerprint:
 
     def with_parameters(self, overrides: Mapping[str, Any]) -> Fingerprint:
         """The same, with hyper-parameters replaced by those a caller named."""
+        if not overrides:
+            return self
         changed = {PARAMETER + name: _parameter(name, value) for name, value in overrides.items()}
         return Fingerprint(
             {**self.components, **changed},
@@ -140,7 +143,7 @@ def _fingerprint(
         functions += list(node.spec.fallbacks)
     for function in functions:
         found = behaviour(function)
-        components.update(found.components)
+        components.update(_without_defaults(found.components, node))
         unknown.extend(found.unknown)
     for name, value in node.spec.behaviour().items():
         components[OPTION + name] = _component("option", f"{name}=", value)
@@ -163,6 +166,13 @@ def _fingerprint(
             {p: [digest("description", made[p].description), made[p].upstream_description] for p in producers},
         ),
     )
+
+
+def _without_defaults(components: Mapping[str, Component], node: Node) -> dict[str, Component]:
+    """The components without the defaults of hyper-parameters, which are parameters of their own."""
+    roots = [key for key, part in components.items() if part.kind == "code"]
+    told = {f"default {root}({name})" for root in roots for name in node.parameters}
+    return {key: part for key, part in components.items() if key not in told}
 
 
 def _inputs(node: Node) -> list[tuple[str, str, dict[str, Any]]]:

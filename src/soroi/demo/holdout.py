@@ -12,6 +12,8 @@ from soroi.store import AnswerLog
 if TYPE_CHECKING:
     from soroi.project import Project
 
+TIME = "scheduled_departure"
+
 
 def kept_back(project: Project, picks: Mapping[str, str], decision: str) -> pl.DataFrame:
     """What a decision with two steps would have answered about rows that both its models were tested on.
@@ -24,7 +26,7 @@ def kept_back(project: Project, picks: Mapping[str, str], decision: str) -> pl.D
         decision: Id of the decision.
 
     Returns:
-        ``flight_id``, ``turned_out``, the score of the ``first`` model, that of the ``second`` on the rows that the
+        ``flight_id``, ``day``, ``turned_out``, the score of the ``first`` model, that of the ``second`` on the rows that the
         first is not sure of (null elsewhere), ``positive``.
     """
     with project.store.catalogue.read() as tx:
@@ -32,7 +34,8 @@ def kept_back(project: Project, picks: Mapping[str, str], decision: str) -> pl.D
     quick, careful = records[decision].facts["steps"]
     cuts = [records[step["threshold"]].facts for step in (quick, careful)]
     tables = [project.store.tables.read(facts["scores"]["test"]) for facts in cuts]
-    joined = tables[0].select("flight_id", turned_out="target", first="score")
+    day = pl.col(TIME).dt.truncate("1d").alias("day")
+    joined = tables[0].select("flight_id", day, turned_out="target", first="score")
     joined = joined.join(tables[1].select("flight_id", second="score"), on="flight_id", maintain_order="left")
     sure = (pl.col("first") <= quick["band"]["low"]) | (pl.col("first") >= quick["band"]["high"])
     return joined.with_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +11,28 @@ import polars as pl
 
 from soroi.demo.holdout import kept_back, recorded_scores
 from soroi.demo.inputs import moved_inputs
-from soroi.demo.measure import acts, auc
+from soroi.demo.measure import differences, figures
 from soroi.demo.replay import Replay, midnights
 from soroi.demo.story import END, FIRST, SECOND, Result, Story
-from soroi.demo.words import apart, figure, share
+from soroi.demo.words import difference, figure, points, share
 
 DECISION = "warn_passenger"
 """What is asked about each flight."""
 
 MODELS = ("quick", "careful")
 """The models of its two steps."""
+
+SCORES = ("first", "second")
+"""Columns with the scores of the two models."""
+
+NAMES = {
+    "first": "area under ROC, quick",
+    "second": "area under ROC, careful, where asked",
+    "precision": "precision of warnings",
+    "recall": "recall of warnings",
+    "alert_rate": "share warned",
+}
+"""The figures, as they are told."""
 
 FEW = 4
 """Days of each half of March that the fast demo replays."""
@@ -95,46 +108,45 @@ def quality(story: Story) -> Result:
     manifest, picks = story.results["release"]["manifest"], story.results["release"]["picks"]
     before = kept_back(story.project, picks, DECISION)
     answers = replay_of(story, manifest, days(story)).answers()
-    scores = recorded_scores(story.project, DECISION, manifest, MODELS)
-    outcomes = story.world.arrivals.select("flight_id", turned_out="late")
-    after = answers.join(scores, on="answer").join(outcomes, on="flight_id")
+    after = judged(story, answers)
     return {
-        "before": _quality(before),
-        "after": _quality(after),
+        "rows": {"before": before.height, "after": after.height},
+        "before": figures(before, SCORES),
+        "after": figures(after, SCORES),
+        "differences": differences(before, after, SCORES, paired=False),
         "without_outcome": answers.height - after.height,
         "moved": moved_inputs(story.project, story.world, picks, days(story)),
     }
 
 
-def _quality(rows: pl.DataFrame) -> dict[str, Any]:
-    turned_out = rows["turned_out"].to_numpy()
-    asked = rows.filter(pl.col("second").is_not_null())
-    return {
-        "rows": rows.height,
-        "late": float(turned_out.mean()),
-        "acts": acts(turned_out, rows["positive"].to_numpy()),
-        "quick": auc(turned_out, rows["first"].to_numpy()),
-        "careful": auc(asked["turned_out"].to_numpy(), asked["second"].to_numpy()),
-    }
+def judged(story: Story, answers: pl.DataFrame) -> pl.DataFrame:
+    """Answers with the scores behind them and with how the flight turned out; without those that never arrived."""
+    (manifest,) = answers["manifest"].unique()
+    scores = recorded_scores(story.project, DECISION, manifest, MODELS)
+    outcomes = story.world.arrivals.select("flight_id", turned_out="late")
+    day = pl.col("departure").dt.truncate("1d").alias("day")
+    return answers.join(scores, on="answer").join(outcomes, on="flight_id").with_columns(day).sort("flight_id")
 
 
 def tell_quality(story: Story, result: Result) -> None:
     """What became of the quality, and what moved."""
-    before, after = result["before"], result["after"]
-    pairs = [
-        ("area under ROC, quick", before["quick"], after["quick"], figure),
-        ("area under ROC, careful, where asked", before["careful"], after["careful"], figure),
-        ("precision of warnings", before["acts"]["precision"], after["acts"]["precision"], share),
-        ("recall of warnings", before["acts"]["recall"], after["acts"]["recall"], share),
-        ("share warned", before["acts"]["alert_rate"], after["acts"]["alert_rate"], share),
-    ]
+    rows = result["rows"]
     story.teller.say(
-        f"Outcomes are known now for {after['rows']:,} of these flights. Against the last days of February, which were "
-        "kept back from the same models and thresholds (intervals at 95 %, as if flights were independent):"
+        f"Outcomes are known now for {rows['after']:,} of these flights. Against the last days of February, which were "
+        "kept back from the same models and thresholds. The intervals of the differences come from drawing whole days "
+        "anew, since flights of one day are alike:"
     )
-    rows = [[name, words(old), words(new), apart(old, new)] for name, old, new, words in pairs]
-    story.teller.table(("", f"February ({before['rows']:,})", f"March ({after['rows']:,})", ""), rows)
-    clear = [one for one in result["moved"] if one["clear"]]
+    table = [
+        [
+            NAMES[name],
+            worded(name, result["before"][name]),
+            worded(name, result["after"][name]),
+            change(name, result["differences"].get(name)),
+        ]
+        for name in NAMES
+    ]
+    story.teller.table(("", f"February ({rows['before']:,})", f"March ({rows['after']:,})", "difference"), table)
+    clear = [one for one in result["moved"] if one["difference"]["clear"]]
     if not clear:
         story.teller.say("No input moved beyond what days differ anyway.")
         return
@@ -143,6 +155,22 @@ def tell_quality(story: Story, result: Result) -> None:
         "flights, at 95 % for all inputs together). The clearest:"
     )
     story.teller.table(("input", "January, February", "March", "difference"), [_moved(one) for one in clear[:6]])
+
+
+def change(name: str, one: dict[str, Any] | None) -> str:
+    """A difference in words: how much, and whether it is clear."""
+    if one is None:
+        return "cannot be told"
+    if not one["clear"]:
+        verdict = "not clear"
+    else:
+        verdict = "rose" if one["value"] > 0 else "fell"
+    return f"{difference(one) if name in SCORES else points(one)}  {verdict}"
+
+
+def worded(name: str, one: Mapping[str, Any]) -> str:
+    """A figure with its interval, as fits its kind."""
+    return figure(one) if name in SCORES else share(one)
 
 
 def _moved(one: dict[str, Any]) -> list[str]:

@@ -25,12 +25,6 @@ def points(one: Mapping[str, Any]) -> str:
     return f"{100 * one['value']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]"
 
 
-def apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Whether two independent intervals leave each other out, in a word."""
-    if before.get("value") is None or after.get("value") is None:
-        return "cannot be told"
-    if after["high"] < before["low"]:
-        return "fell"
-    if after["low"] > before["high"]:
-        return "rose"
-    return "not clearly different"
+def difference(one: Mapping[str, Any]) -> str:
+    """A difference with its interval: ``-0.028 [-0.041, -0.012]``."""
+    return f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

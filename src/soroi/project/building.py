@@ -155,8 +155,10 @@ class Building:
         with self._store.catalogue.read() as tx:
             references = read_references(tx, graph)
             self._check_life(tx)
-            work = plan_work(graph, request, references.find, named)
-        run = Run(self._store, self._run_code, work, request, runtime=self._runtime, progress=progress)
+            work = plan_work(graph, request, references.find, {node: one.id for node, one in named.items()})
+            records = references.known.get_many(work.taken.values())
+        taken = {node: records[version] for node, version in work.taken.items()}
+        run = Run(self._store, self._run_code, work, request, taken, runtime=self._runtime, progress=progress)
         return run.go(executor)
 
     def _expanded(self, request: BuildRequest) -> BuildRequest:

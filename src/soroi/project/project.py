@@ -277,15 +277,15 @@ class Project(Rich):
             self.__dict__.pop("fingerprints", None)
 
     def _status_inputs(self, tx: Transaction) -> StatusInputs:
-        versions: dict[str, list[VersionRecord]] = {}
-        for record in tx.versions.all():
-            versions.setdefault(record.node, []).append(record)
         looks = {event.body["version"]: event.body["files"] for event in tx.events.list(kind=SOURCE_READ)}
         return StatusInputs(
             graph=self.graph,
             fingerprints=self.fingerprints,
             references=read_references(tx, self.graph),
-            versions=versions,
+            declared=tx.versions.built_as({one.behaviour for one in self.fingerprints.values()}),
+            newest=tx.versions.newest(self.graph.names),
+            counts=tx.versions.counts(),
+            seconds=tx.runs.last_seconds(),
             looks=looks,
             claims=Claims(tx.claims.all()),
             root=self.config.root,
@@ -294,7 +294,9 @@ class Project(Rich):
     def _report(self, tx: Transaction, graph: Graph | None = None) -> StepReport:
         graph = graph or self.graph
         index = VersionIndex(tx)
-        picks = {n: index.get(p.version) for n, p in tx.staging.get().picks.items() if n in graph}
+        state = tx.staging.get()
+        index.load(pick.version for node, pick in state.picks.items() if node in graph)
+        picks = {node: index.head(pick.version) for node, pick in state.picks.items() if node in graph}
         return check_step(graph, picks, index, Claims(tx.claims.all()))
 
     def _why_not_sealed(self, tx: Transaction) -> OutOfStepError | None:

@@ -3,11 +3,12 @@
 from soroi.release.heads import LOADS, ReleaseOutcome, release, rollback
 from soroi.release.manifest import Manifest, read_manifest, seal
 from soroi.release.plan import PlanNode, ReleasePlan, make_plan
-from soroi.release.staging import StageOutcome, choose, stage
+from soroi.release.staging import Chooser, StageOutcome, stage
 from soroi.release.step import StepReport, check_step
 
 __all__ = [
     "LOADS",
+    "Chooser",
     "Manifest",
     "PlanNode",
     "ReleaseOutcome",
@@ -15,7 +16,6 @@ __all__ = [
     "StageOutcome",
     "StepReport",
     "check_step",
-    "choose",
     "make_plan",
     "read_manifest",
     "release",

@@ -172,7 +172,7 @@ def _plan_node(name: str, inputs: PlanInputs) -> PlanNode:
         staged=status.staged,
         reaches=tuple(one.name for one in inputs.graph.of_kind(NodeKind.DECISION) if one.name in reached),
         owner=node.group.owner if node.group else None,
-        seconds=status.facts.get("seconds"),
+        seconds=status.seconds,
     )
 
 

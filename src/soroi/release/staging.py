@@ -10,11 +10,12 @@ from soroi.base.errors import RefusedError, UnknownNameError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
+from soroi.build.step import edge_step
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.release.manifest import Manifest, seal
 from soroi.release.step import StepReport, check_step
-from soroi.store import Store, Transaction, VersionRecord
+from soroi.store import Store, Transaction, VersionHead
 
 STAGING = "staging"
 
@@ -45,14 +46,8 @@ class StageOutcome:
         }
 
 
-def choose(
-    tx: Transaction,
-    graph: Graph,
-    fingerprints: Mapping[str, Fingerprint],
-    picks: Mapping[str, VersionRecord],
-    text: str,
-) -> VersionRecord:
-    """The version that somebody means by a version id or by the name of a node.
+class Chooser:
+    """Finds the version that somebody means by a version id or by the name of a node.
 
     By name it is the newest version built as declared now and in step with what is picked upstream of it. Versions
     built with other hyper-parameters by choice are many and alike: they must be named.
@@ -61,43 +56,57 @@ def choose(
         tx: A transaction that reads.
         graph: The declarations.
         fingerprints: What each node would be built from now.
-        picks: What is picked for the other nodes.
-        text: Id of a version or of a node.
-
-    Raises:
-        UnknownNameError: There is no such node or version, or the node was never built.
-        RefusedError: No version of the node was built as declared.
+        wanted: The ids that will be asked for.
     """
-    if text not in graph:
-        record = tx.versions.get(text)
-        graph[record.node]
-        return record
-    built = tx.versions.of_node(text)
-    if not built:
-        raise UnknownNameError(f"'{text}' was never built", hint=f"soroi build {text}")
-    now = fingerprints[text].behaviour
-    declared = [one for one in built if one.fingerprint["behaviour"] == now]
-    if not declared:
+
+    def __init__(
+        self, tx: Transaction, graph: Graph, fingerprints: Mapping[str, Fingerprint], wanted: Sequence[str]
+    ) -> None:
+        self._tx = tx
+        self._graph = graph
+        self.index = VersionIndex(tx)
+        self.claims = Claims(tx.claims.all())
+        self._declared = tx.versions.built_as({fingerprints[text].behaviour for text in wanted if text in graph})
+        self._definitions = {text: fingerprints[text].behaviour for text in wanted if text in graph}
+
+    def choose(self, text: str, picks: Mapping[str, VersionHead]) -> VersionHead:
+        """The version meant by an id.
+
+        Args:
+            text: Id of a version or of a node.
+            picks: What is picked for the other nodes.
+
+        Raises:
+            UnknownNameError: There is no such node or version, or the node was never built.
+            RefusedError: No version of the node was built as declared.
+        """
+        if text not in self._graph:
+            record = self._tx.versions.get(text)
+            self._graph[record.node]
+            return self.index.head(record.id)
+        declared = [one for one in self._declared.get(text, []) if one.definition == self._definitions[text]]
+        if not declared:
+            raise self._none_declared(text)
+        fitting = (one for one in declared if self._fits(one, picks))
+        return next(fitting, declared[0])
+
+    def _fits(self, one: VersionHead, picks: Mapping[str, VersionHead]) -> bool:
+        return all(
+            edge_step(one, self.index.head(edge.producer), picks[edge.name], self.claims).reason is None
+            for edge in one.edges
+            if edge.name in picks and picks[edge.name].kind not in ("source", "dataset")
+        )
+
+    def _none_declared(self, text: str) -> UnknownNameError | RefusedError:
+        built = self._tx.versions.of_node(text)
+        if not built:
+            return UnknownNameError(f"'{text}' was never built", hint=f"soroi build {text}")
         names = ", ".join(one.id for one in built[:5])
-        raise RefusedError(
+        return RefusedError(
             f"no version of '{text}' was built as it is declared now",
             hint=f"soroi build {text}, or name the version you mean: {names}",
-            where=graph[text].where,
+            where=self._graph[text].where,
         )
-    index = VersionIndex(tx)
-    claims = Claims(tx.claims.all())
-    fitting = [one for one in declared if _fits(one, picks, index, claims)]
-    return (fitting or declared)[0]
-
-
-def _fits(record: VersionRecord, picks: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims) -> bool:
-    from soroi.build.step import edge_step
-
-    return all(
-        edge_step(record, index.get(edge.producer), picks[edge.name], claims).reason is None
-        for edge in record.edges
-        if edge.name in picks and picks[edge.name].kind not in ("source", "dataset")
-    )
 
 
 def stage(
@@ -116,7 +125,7 @@ def stage(
         store: The store.
         graph: The declarations.
         fingerprints: What each node would be built from now.
-        wanted: Ids of versions, or of nodes; see :func:`choose`.
+        wanted: Ids of versions, or of nodes; see :class:`Chooser`.
         runtime: Clock and actor.
         remove: Ids of nodes to take out.
         note: Why, in the picker's words.
@@ -128,15 +137,16 @@ def stage(
     """
     with store.catalogue.write() as tx:
         state = tx.staging.get()
-        index = VersionIndex(tx)
-        picks = {node: index.get(pick.version) for node, pick in state.picks.items() if node in graph}
+        chooser = Chooser(tx, graph, fingerprints, wanted)
+        chooser.index.load(pick.version for node, pick in state.picks.items() if node in graph)
+        picks = {node: chooser.index.head(pick.version) for node, pick in state.picks.items() if node in graph}
         dropped = [node for node in state.picks if node not in graph]
         before = {node: pick.version for node, pick in state.picks.items()}
         for name in remove:
             graph[name]
             picks.pop(name, None)
         for text in _ordered(graph, wanted):
-            record = choose(tx, graph, fingerprints, picks, text)
+            record = chooser.choose(text, picks)
             if record.kind in ("source", "dataset"):
                 raise RefusedError(
                     f"{record.id} is data, and data is not staged: models bring the data they rest on",
@@ -153,7 +163,7 @@ def stage(
             revision = tx.staging.change(change, state.revision, by=runtime.actor, at=now, note=note)
             body = {"changed": {node: list(pair) for node, pair in changed.items()}, "note": note}
             tx.events.append("staging.changed", str(revision), body, runtime.actor, now)
-        report = check_step(graph, picks, index, Claims(tx.claims.all()))
+        report = check_step(graph, picks, chooser.index, chooser.claims)
         manifest = seal(tx, report, revision, runtime) if report.in_step else None
         if manifest is not None:
             _move_staging_head(tx, manifest, runtime)

@@ -15,7 +15,7 @@ from soroi.build.step import DataUse, data_uses, edge_step
 from soroi.declare.family import member
 from soroi.declare.graph import Graph
 from soroi.declare.node import NodeKind
-from soroi.store import VersionRecord
+from soroi.store import VersionHead
 
 ANSWERING = ("features", "model", "threshold", "decision")
 
@@ -24,7 +24,7 @@ ANSWERING = ("features", "model", "threshold", "decision")
 class StepReport:
     """What a set needs, has, and lacks."""
 
-    needed: Mapping[str, VersionRecord]
+    needed: Mapping[str, VersionHead]
     """The picked version of each node that is needed to answer."""
 
     missing: tuple[Reason, ...]
@@ -58,7 +58,7 @@ class StepReport:
         }
 
 
-def check_step(graph: Graph, picks: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims) -> StepReport:
+def check_step(graph: Graph, picks: Mapping[str, VersionHead], index: VersionIndex, claims: Claims) -> StepReport:
     """Judge a set.
 
     Args:
@@ -67,10 +67,11 @@ def check_step(graph: Graph, picks: Mapping[str, VersionRecord], index: VersionI
         index: Access to version records.
         claims: The recorded claims.
     """
-    needed, missing = _needed(graph, picks)
+    index.get_many(one.id for one in picks.values() if one.kind == "decision")
+    needed, missing = _needed(graph, picks, index)
     behind, used_claims = _behind_producers(needed, index, claims)
     rests = {
-        node: [one for one in index.ancestry([record]).values() if one.kind == "source"]
+        node: [index.head(source) for source in index.sources(record.id)]
         for node, record in needed.items()
         if record.kind == "model"
     }
@@ -84,35 +85,41 @@ def check_step(graph: Graph, picks: Mapping[str, VersionRecord], index: VersionI
     return StepReport(needed, tuple(missing), ordered, data, tuple(sorted(used_claims)))
 
 
-def _needed(graph: Graph, picks: Mapping[str, VersionRecord]) -> tuple[dict[str, VersionRecord], list[Reason]]:
+def _needed(
+    graph: Graph, picks: Mapping[str, VersionHead], index: VersionIndex
+) -> tuple[dict[str, VersionHead], list[Reason]]:
     """The picks that the declared decisions need to answer, producers first; and what has no pick."""
-    found: dict[str, VersionRecord] = {}
+    found: dict[str, VersionHead] = {}
     missing: dict[str, Reason] = {}
-
-    def visit(name: str, wanted_by: str) -> None:
+    waiting = [(node.name, "the project") for node in graph.of_kind(NodeKind.DECISION)]
+    while waiting:
+        name, wanted_by = waiting.pop()
         if name in found or name in missing:
-            return
+            continue
         record = picks.get(name)
         if record is None:
             text = f"'{name}' has no version in staging, and {wanted_by} needs it"
             missing[name] = Reason("missing", text, name)
-            return
-        for producer in _answering_producers(record, graph, picks):
-            visit(producer, f"'{name}'")
-        found[name] = record
+        else:
+            found[name] = record
+            waiting += [(one, f"'{name}'") for one in _answering_producers(record, graph, picks, index)]
+    ordered = graph.sorted({*found, *missing})
+    undeclared = sorted(missing.keys() - set(ordered))
+    return (
+        {name: found[name] for name in ordered if name in found},
+        [missing[name] for name in (*ordered, *undeclared) if name in missing],
+    )
 
-    for node in graph.of_kind(NodeKind.DECISION):
-        visit(node.name, "the project")
-    return found, list(missing.values())
 
-
-def _answering_producers(record: VersionRecord, graph: Graph, picks: Mapping[str, VersionRecord]) -> list[str]:
+def _answering_producers(
+    record: VersionHead, graph: Graph, picks: Mapping[str, VersionHead], index: VersionIndex
+) -> list[str]:
     if record.kind == "decision":
-        return [name for step in record.facts["steps"] for name in _asked(step, graph, picks)]
+        return [name for step in index.get(record.id).facts["steps"] for name in _asked(step, graph, picks)]
     return [edge.name for edge in record.edges if _kind_of(edge.role) in ANSWERING]
 
 
-def _asked(step: Mapping[str, Any], graph: Graph, picks: Mapping[str, VersionRecord]) -> list[str]:
+def _asked(step: Mapping[str, Any], graph: Graph, picks: Mapping[str, VersionHead]) -> list[str]:
     """The thresholds that a step may ask: of a family those of all parts, but a part may fall back to its parent."""
     family = graph.families.get(step["threshold"])
     if family is None:
@@ -126,7 +133,7 @@ def _kind_of(role: str) -> str:
 
 
 def _behind_producers(
-    needed: Mapping[str, VersionRecord], index: VersionIndex, claims: Claims
+    needed: Mapping[str, VersionHead], index: VersionIndex, claims: Claims
 ) -> tuple[dict[str, list[Reason]], set[str]]:
     behind: dict[str, list[Reason]] = {}
     relied: set[str] = set()
@@ -135,7 +142,7 @@ def _behind_producers(
             picked = needed.get(edge.name)
             if picked is None:
                 continue
-            step = edge_step(record, index.get(edge.producer), picked, claims)
+            step = edge_step(record, index.head(edge.producer), picked, claims)
             if step.reason is not None:
                 behind.setdefault(node, []).append(step.reason)
             if step.claim is not None:
@@ -143,7 +150,7 @@ def _behind_producers(
     return behind, relied
 
 
-def _follow(needed: Mapping[str, VersionRecord], behind: dict[str, list[Reason]]) -> None:
+def _follow(needed: Mapping[str, VersionHead], behind: dict[str, list[Reason]]) -> None:
     """What was built against a node that is behind will have to follow it."""
     for node, record in needed.items():
         for edge in record.edges:

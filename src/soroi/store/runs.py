@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import func, select
 
 from soroi.base.errors import UnknownNameError
 from soroi.store.records import RunNodeRecord, RunRecord, RunStatus
@@ -53,6 +54,13 @@ class Runs:
         """The nodes of a run, in the order in which they were first recorded."""
         query = self._bound.select(run_nodes).where(run_nodes.c.run == run_id).order_by(run_nodes.c.seq)
         return [RunNodeRecord(**without(row, "seq")) for row in self._bound.rows(query)]
+
+    def last_seconds(self) -> dict[str, float]:
+        """How long the last build of each node took, by node; nodes that were only reused are left out."""
+        mine = (run_nodes.c.project == self._bound.project) & (run_nodes.c.status == "built")
+        newest = select(func.max(run_nodes.c.seq)).where(mine).group_by(run_nodes.c.node).scalar_subquery()
+        query = select(run_nodes.c.node, run_nodes.c.seconds).where(run_nodes.c.seq.in_(newest))
+        return {row.node: row.seconds for row in self._bound.rows(query) if row.seconds is not None}
 
     def open(self) -> list[RunRecord]:
         """The runs that have not ended, oldest first. A killed run stays among them until somebody ends it."""

@@ -14,7 +14,6 @@ from soroi.store.records import EdgeRecord, VersionHead, VersionRecord
 from soroi.store.schema import edges, versions
 from soroi.store.sql import Bound, without
 
-
 CHUNK = 500
 """How many ids one query names: under the limit of parameters of every database."""
 
@@ -119,6 +118,12 @@ class Versions:
             for head in self._heads(rows, [row.id for row in rows]):
                 found[head.node].append(head)
         return dict(found)
+
+    def with_output(self, node: str, output: str) -> list[VersionHead]:
+        """The heads of the versions of a node that have some output, newest first."""
+        mine = (versions.c.project == self._bound.project) & (versions.c.node == node) & (versions.c.output == output)
+        rows = self._bound.rows(select(*_HEAD).where(mine).order_by(versions.c.seq.desc()))
+        return self._heads(rows, [row.id for row in rows])
 
     def counts(self) -> dict[str, int]:
         """How many versions each node has."""
