@@ -42,7 +42,7 @@ WRONG = {
         '"id", "x", "bad", at', '"id", "xx", "bad", at', "items", "data", "ColumnNotFoundError", "a column is missing", "@so.source"
     ),
     "a missing key": Wrong(
-        SELECT, SELECT.replace('"id"', 'ident="id"'), "items", "data", "has no column 'id'", "its columns are", "@so.source"
+        SELECT, SELECT.replace('"id", ', "") + ', ident="id"', "items", "data", "has no column 'id'", "its columns are", "@so.source"
     ),
     "a time that is text": Wrong(
         SELECT, '"id", "x", "bad", "at"', "items", "data", "column 'at' is String, not a time", "to_datetime(time_zone='UTC')", "@so.source"
@@ -60,10 +60,10 @@ WRONG = {
         "    return rows.select", "    return pl.concat([rows, rows.head(2)]).select", "items", "data", "4 of 2402 rows share their key with another, such as id='i0000", "drop duplicates", "@so.source"
     ),
     "keys that are missing": Wrong(
-        SELECT, SELECT.replace('"id"', 'id=pl.when(pl.col("x") < 2).then("id")'), "items", "data", "have no value in the key (id)", "drop or repair", "@so.source"
+        SELECT, SELECT.replace('"id", ', "") + ', id=pl.when(pl.col("x") < 2).then("id")', "items", "data", "have no value in the key (id)", "drop or repair", "@so.source"
     ),
     "a source that gives no rows": Wrong(
-        "    return rows.select(", "    return str, (", "items", "data", "returned tuple, not rows", "LazyFrame or DataFrame", "@so.source"
+        "    return rows.select(\n        " + SELECT, "    return (rows, None", "items", "data", "returned tuple, not rows", "LazyFrame or DataFrame", "@so.source"
     ),
     "a raising source": Wrong(
         "    rows = pl.scan_csv", "    raise KeyError('zone')\n    rows = pl.scan_csv", "items", "build", "source 'items' raised KeyError: 'zone'", "soroi status items --log", "raise KeyError"
@@ -84,7 +84,7 @@ WRONG = {
         'items.select("id", "x")', 'items.select("id")', "basic", "data", "no column besides its key", "", "@so.features"
     ),
     "a query that fails when it runs": Wrong(
-        'items.select("id", "x")', 'items.select("id", pl.col("id").cast(pl.Int64))', "basic", "data", "InvalidOperationError", "of another type", "@so.features"
+        'items.select("id", "x")', 'items.select("id", z=pl.col("id").cast(pl.Int64))', "basic", "data", "InvalidOperationError", "of another type", "@so.features"
     ),
     "a raising helper of features": Wrong(
         'return items.select("id", "x")', 'return {}["nothing"]', "basic", "build", "raised KeyError: 'nothing'", "--log", '{}["nothing"]'

@@ -149,8 +149,8 @@ def test_rows_stay_through_a_switch_even_when_they_come_in_during_it(shop: Shop)
 
     serving = shop.engine.switch(other, environment="production", revision=2, warm=warm)
     assert shop.engine.serving is serving
-    names = serving.tables.view["results"].whole["visit"].to_list()
-    assert names[-2:] == ["before", "meanwhile"]
+    names = set(serving.tables.view["results"].whole["visit"])
+    assert {"before", "meanwhile"} <= names
     shop.engine.ingest("results", [result_row("after")])
     assert len(serving.tables.view["results"]) == 2003
 

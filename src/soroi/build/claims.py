@@ -8,9 +8,17 @@ from collections.abc import Iterable
 
 from soroi.base.digest import digest
 from soroi.base.runtime import Runtime
+from soroi.base.signing import Signature, verify
 from soroi.store import ClaimRecord, Transaction, VersionHead, VersionRecord
 
 EQUAL_OUTPUT = "equal-output"
+"""Kind of a claim between two definitions that gave the same output."""
+
+EQUAL_ENOUGH = "equal-enough"
+"""Kind of a claim between two outputs of a model whose scores on the canary rows differ by no more than declared."""
+
+WAIVER = "waiver"
+"""Kind of a claim by a person: this consumer may work with that producer."""
 
 
 def claim_equal_output(tx: Transaction, old: VersionHead, new: VersionRecord, runtime: Runtime) -> None:
@@ -38,11 +46,58 @@ def claim_equal_output(tx: Transaction, old: VersionHead, new: VersionRecord, ru
         tx.events.append("claim.recorded", record.id, body, record.by, record.at)
 
 
+def claim_equal_enough(
+    tx: Transaction, old: VersionHead, new: VersionRecord, difference: float, tolerance: float, runtime: Runtime
+) -> None:
+    """Record that two versions of a model give the same scores on the canary rows, within a declared tolerance.
+
+    Args:
+        tx: A transaction that writes.
+        old: The version that was there before.
+        new: The version that came out nearly equal.
+        difference: Largest difference of a score.
+        tolerance: What was declared.
+        runtime: Clock and actor.
+    """
+    record = ClaimRecord(
+        id=f"claim_{digest('claim', [EQUAL_ENOUGH, new.node, sorted((old.output, new.output))])[:16]}",
+        kind=EQUAL_ENOUGH,
+        node=new.node,
+        a=old.output,
+        b=new.output,
+        evidence={"versions": [old.id, new.id], "difference": difference, "tolerance": tolerance},
+        by=runtime.actor,
+        at=runtime.clock.now(),
+    )
+    if tx.claims.add(record):
+        body = {"kind": record.kind, "node": record.node, **record.evidence}
+        tx.events.append("claim.recorded", record.id, body, record.by, record.at)
+
+
 class Claims:
     """The recorded claims, ready to be asked."""
 
     def __init__(self, records: Iterable[ClaimRecord]) -> None:
         self._records = {frozenset((one.a, one.b)): one for one in records}
+
+    def near(self, used: VersionHead, picked: VersionHead) -> ClaimRecord | None:
+        """A claim that two outputs of a model are equal enough, or ``None``."""
+        found = self._records.get(frozenset((used.output, picked.output)))
+        return found if found is not None and found.node == picked.node else None
+
+    def waiving(self, consumer: VersionHead, picked: VersionHead) -> ClaimRecord | None:
+        """A person's waiver that a consumer may work with a picked producer, or ``None``. Its signature is checked."""
+        found = self._records.get(frozenset((consumer.id, picked.id)))
+        if found is None or found.kind != WAIVER or found.a != consumer.id:
+            return None
+        body = {
+            "node": found.node,
+            "consumer": found.a,
+            "producer": found.b,
+            "reason": found.evidence["reason"],
+        }
+        good = verify(Signature.from_dict(found.evidence["signature"]), WAIVER, body)
+        return found if good and found.evidence["signature"]["signer"] == found.by else None
 
     def covering(self, used: VersionHead, picked: VersionHead) -> ClaimRecord | None:
         """A claim by which the picked version may stand in for the one that was used, or ``None``."""

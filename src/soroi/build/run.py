@@ -15,7 +15,7 @@ import msgspec
 from soroi.base.digest import digest
 from soroi.base.errors import BuildError, MissingFileError, SoroiError
 from soroi.base.runtime import Runtime
-from soroi.build.claims import claim_equal_output, close_interrupted
+from soroi.build.claims import claim_equal_enough, claim_equal_output, close_interrupted
 from soroi.build.executor import Executor
 from soroi.build.probe import probe_files
 from soroi.build.request import BuildRequest
@@ -98,6 +98,7 @@ class Run:
         taken: Mapping[str, VersionRecord],
         *,
         runtime: Runtime,
+        compare: Mapping[str, VersionRecord] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._store = store
@@ -105,6 +106,7 @@ class Run:
         self._plan = plan
         self._request = request
         self._runtime = runtime
+        self._compare = dict(compare or {})
         self._progress: Progress = progress or (lambda node, status, note: None)
         self._result = RunResult(runtime.ids.new("run"))
         self._recipes: dict[str, str] = {}
@@ -229,6 +231,7 @@ class Run:
             overrides=dict(self._request.overrides.get(name, {})),
             as_of=self._request.as_of,
             parts=self._code.parts,
+            compare=self._compare.get(name),
             part_columns=sorted({one.per for one in self._code.graph.families.values() if one.dataset == name}),
         )
 
@@ -249,6 +252,7 @@ class Run:
                 record = tx.versions.get(record.id)
             else:
                 self._claim_equal(tx, record)
+                self._claim_near(tx, record)
                 body = {"version": record.id, "run": self._result.id, "output": record.output}
                 tx.events.append("version.built", record.id, body, self._runtime.actor, record.at)
             is_source = self._code.graph[name].kind is NodeKind.SOURCE
@@ -298,6 +302,16 @@ class Run:
             if other.definition != record.definition:
                 claim_equal_output(tx, other, record, self._runtime)
                 return
+
+    def _claim_near(self, tx: Transaction, record: VersionRecord) -> None:
+        """Record that a model is equal enough to the one it was compared with."""
+        other, compared = self._compare.get(record.node), record.facts.get("compared")
+        if other is None or compared is None or compared["difference"] is None or other.output == record.output:
+            return
+        tolerance = self._code.graph[record.node].spec.equal_within
+        if tolerance is not None and compared["difference"] <= tolerance:
+            head = tx.versions.heads([other.id])[other.id]
+            claim_equal_enough(tx, head, record, compared["difference"], tolerance, self._runtime)
 
     def _fail(self, name: str, error: SoroiError) -> None:
         log_text = error.fields.pop("log", "")

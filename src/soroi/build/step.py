@@ -40,6 +40,9 @@ def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, cla
         claim = claims.covering(used, picked)
         if claim is not None:
             return EdgeStep(None, claim)
+    lasting = claims.near(used, picked) or claims.waiving(consumer, picked)
+    if lasting is not None:
+        return EdgeStep(None, lasting)
     text = f"{consumer.node} was built against {used.id}, not against {picked.id}"
     facts = {"built_against": used.id, "picked": picked.id, "consumer": consumer.id}
     return EdgeStep(Reason("behind", text, consumer.node, facts=facts))

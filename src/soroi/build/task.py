@@ -46,6 +46,9 @@ class Task(msgspec.Struct, frozen=True):
     parts: dict[str, dict[str, list[str]]] = {}
     """The values of columns that part families: by dataset, then by column."""
 
+    compare: VersionRecord | None = None
+    """Of a model: the version to compare its scores on the canary rows with."""
+
     part_columns: list[str] = []
     """Of a dataset: the columns whose values part families."""
 

@@ -74,6 +74,7 @@ def _build(task: Task) -> tuple[dict[str, str], dict[str, Any], list[Any], Any]:
         overrides=task.overrides,
         as_of=task.as_of,
         part_columns=tuple(task.part_columns),
+        compare=task.compare,
         objects=objects,
         tables=Tables(objects),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 
@@ -23,13 +26,16 @@ def demo(
         folder: Where the project is made; one that is there already is gone on with.
         fast: Replay four days of each half of March instead of all.
     """
-    import sys
-
     from soroi.demo import run_demo
 
     common = common or Common()
+    signal.signal(signal.SIGTERM, _interrupt)  # so that the server it started is stopped as well
     told = console(sys.stderr if common.json else answers())
     done = run_demo((common.project or Path()) / folder, fast=fast, out=told)
     if common.json:
         write_json(done)
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -81,8 +81,7 @@ def _tell(body: dict[str, Any], arguments: Sequence[str]) -> None:
         write_json({"error": body})
         return
     out = console(sys.stderr)
-    out.print(styled("error", "bold red"), styled(f"({body['code']})", "red"), body["message"])
-    if body.get("where"):
-        out.print("  at   ", body["where"], sep="")
-    if body.get("hint"):
-        out.print("  hint ", body["hint"], sep="")
+    out.print(styled("error", "bold red"), styled(f"({body['code']})", "red"), body["message"], soft_wrap=True)
+    for name, label in (("where", "at  "), ("hint", "hint")):
+        if body.get(name):
+            out.print(f"  {label} {body[name]}", soft_wrap=True)

@@ -180,6 +180,7 @@ def model(
     scores: Sequence[Any] = (),
     out_of_fold: int = 0,
     seed: int = 0,
+    equal_within: float | None = None,
     per: str | None = None,
     parts: Sequence[str] | None = None,
     parent: str | None = None,
@@ -199,6 +200,8 @@ def model(
         scores: Models whose score it takes as an input, each as a column of the model's name.
         out_of_fold: Number of time blocks for out-of-fold scores, needed when another model takes its score.
         seed: Seed of ``random`` and of NumPy's legacy generator while it trains.
+        equal_within: Largest difference of a score on the canary rows up to which a new version counts as equal enough
+            to the staged one, so that what was built against that one stays in step. It is recorded as a claim.
         per: Column whose value parts the rows: one model for each part, ``name[part]``, each with its own versions,
             thresholds and status. It is no input of theirs. For serving it must be a column of the spine.
         parts: The parts. Default: the values found in the dataset.
@@ -211,7 +214,7 @@ def model(
         raise DeclarationError(f"out_of_fold={out_of_fold} makes no folds", hint="0 for none, or 2 or more")
     if not isinstance(split, TimeSplit):
         raise DeclarationError(f"split={split!r} is not a split", hint="split=so.by_time(test='14d')")
-    spec = ModelSpec(target=target, split=split, out_of_fold=out_of_fold, seed=seed)
+    spec = ModelSpec(target=target, split=split, out_of_fold=out_of_fold, seed=seed, equal_within=equal_within)
     uses = [Use(data, Role.TRAINS_ON)]
     uses += [Use(one, Role.USES_FEATURE) for one in features or ()]
     uses += [Use(one, Role.SCORES_WITH) for one in scores]

@@ -136,6 +136,9 @@ class ModelSpec:
     seed: int = 0
     """Seed given to ``random`` and NumPy's legacy generator before the function runs."""
 
+    equal_within: float | None = None
+    """Largest difference of a score on the canary rows up to which another version counts as equal enough."""
+
     per: str | None = None
     """Of a family: the column whose value says which part a row belongs to."""
 
@@ -155,7 +158,7 @@ class ModelSpec:
 
     def description(self) -> dict[str, Any]:
         """What of the options is about it without deciding the output."""
-        return {}
+        return {"equal_within": self.equal_within}
 
 
 @dataclass(frozen=True, slots=True)

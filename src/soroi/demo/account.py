@@ -10,11 +10,14 @@ from soroi.demo.march import DECISION
 from soroi.demo.replay import DAY
 from soroi.demo.story import SECOND, Result, Story
 
-DEPTH = 3
-"""How deep the trace is told."""
+DETAILED = ("answer", "path", "threshold")
+"""Kinds of reasons that are told with all that is directly behind them."""
 
-LINES = 28
-"""How many lines of it."""
+FOLLOWED = ("cuts: ", "trains on: ")
+"""Beginnings of the reasons that are followed further: threshold to model to data."""
+
+WIDTH = 150
+"""Characters of a line; what is longer is cut."""
 
 
 def trace_one(story: Story) -> Result:
@@ -25,12 +28,14 @@ def trace_one(story: Story) -> Result:
     story.teller.command(f"soroi trace {answer}")
     found = trace(story.project, answer)
     versions = {one.subject for one in found.reason.walk() if one.subject and "@" in one.subject}
-    return {"answer": answer, "lines": list(_lines(found.reason))[:LINES], "versions": len(versions)}
+    return {"answer": answer, "lines": list(_lines(found.reason)), "versions": len(versions)}
 
 
 def _lines(reason: Reason, depth: int = 0) -> Iterator[str]:
-    yield "  " * depth + reason.text
-    if depth < DEPTH:
+    """The tree as lines, the threads to features left out."""
+    text = "  " * depth + reason.text
+    yield text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    if reason.kind in DETAILED or reason.text.startswith(FOLLOWED):
         for child in reason.because:
             yield from _lines(child, depth + 1)
 

@@ -26,8 +26,8 @@ def kept_back(project: Project, picks: Mapping[str, str], decision: str) -> pl.D
         decision: Id of the decision.
 
     Returns:
-        ``flight_id``, ``day``, ``turned_out``, the score of the ``first`` model, that of the ``second`` on the rows that the
-        first is not sure of (null elsewhere), ``positive``.
+        ``flight_id``, ``day``, ``turned_out``, the score of the ``first`` model, that of the ``second`` on the rows
+        that the first is not sure of (null elsewhere), ``positive``.
     """
     with project.store.catalogue.read() as tx:
         records = {node: tx.versions.get(version) for node, version in picks.items()}
@@ -38,7 +38,7 @@ def kept_back(project: Project, picks: Mapping[str, str], decision: str) -> pl.D
     joined = tables[0].select("flight_id", day, turned_out="target", first="score")
     joined = joined.join(tables[1].select("flight_id", second="score"), on="flight_id", maintain_order="left")
     sure = (pl.col("first") <= quick["band"]["low"]) | (pl.col("first") >= quick["band"]["high"])
-    return joined.with_columns(
+    return joined.filter(sure | pl.col("second").is_not_null()).with_columns(
         positive=pl.when(sure).then(_cut("first", cuts[0]["value"])).otherwise(_cut("second", cuts[1]["value"])),
         second=pl.when(~sure).then("second"),
     )

@@ -52,7 +52,7 @@ def second_half(story: Story) -> list[datetime]:
 
 def replay_of(story: Story, manifest: str, wanted: list[datetime]) -> Replay:
     """The replay of some days under a release."""
-    return Replay(manifest, wanted, (DECISION,), story.folder / "answers")
+    return Replay(manifest, wanted, DECISION, story.folder / "answers")
 
 
 def run_replay(story: Story, manifest: str, wanted: list[datetime]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def tell_march(story: Story, result: Result) -> None:
         result["told"]
     )
     story.teller.say(
-        f"{result['answers']:,} decisions in {result['requests']:,} requests, each for the flights of ten minutes "
+        f"{result['answers']:,} decisions in {result['requests']:,} requests, each for the flights of half an hour "
         f"(median {result['milliseconds']['median']:.0f} ms, 99 % within {result['milliseconds']['p99']:.0f} ms)."
         f"{told} Who answered: {by}; steps that failed, were late or lacked an input: {result['falls']:,}. Each "
         "answer is recorded with its release, its path, its inputs and its features."
@@ -161,10 +161,7 @@ def change(name: str, one: dict[str, Any] | None) -> str:
     """A difference in words: how much, and whether it is clear."""
     if one is None:
         return "cannot be told"
-    if not one["clear"]:
-        verdict = "not clear"
-    else:
-        verdict = "rose" if one["value"] > 0 else "fell"
+    verdict = "not clear" if not one["clear"] else "rose" if one["value"] > 0 else "fell"
     return f"{difference(one) if name in SCORES else points(one)}  {verdict}"
 
 

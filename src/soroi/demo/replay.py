@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,10 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 """What is kept of each answer; ``seconds`` is how long the request took that it was part of."""
 
+AT_ONCE = 2
+"""Requests that may be on their way together. What became known before a decision is told before it is asked for;
+what became known since does no harm, since features look only at what was known before the flight's own moment."""
+
 FALLS = ("raised", "late", "missing_feature")
 
 
@@ -48,8 +53,8 @@ class Replay:
     days: Sequence[datetime]
     """Midnights, in order."""
 
-    decisions: Sequence[str]
-    """Decisions to ask for about each flight."""
+    decision: str
+    """What is asked about each flight."""
 
     folder: Path
     """Where the answers of each day are kept; a day that is there is not replayed again."""
@@ -74,7 +79,7 @@ class Replay:
             How many rows of outcomes and weather were told.
         """
         told = 0
-        with ThreadPoolExecutor(len(self.decisions)) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             for place, day in enumerate(self.missing()):
                 told += self._day(day, world, client, pool)
                 if place % 5 == 4:
@@ -88,13 +93,17 @@ class Replay:
     def _day(self, day: datetime, world: World, client: Client, pool: ThreadPoolExecutor) -> int:
         fresh_start = day - DAY not in self.days
         rows: list[dict[str, Any]] = []
+        asked: deque[Future[list[dict[str, Any]]]] = deque()
         told = 0
         for tick in world.ticks(day, day + DAY, known_from=day - BEFORE if fresh_start else None):
             for source, known in tick.known.items():
                 client.tell(source, known)
                 told += len(known)
-            for found in pool.map(lambda name, now=tick: self._ask(client, name, now), self.decisions):
-                rows += found
+            asked.append(pool.submit(self._ask, client, tick))
+            if len(asked) >= AT_ONCE:
+                rows += asked.popleft().result()
+        for one in asked:
+            rows += one.result()
         path = self.path(day)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".part")
@@ -102,8 +111,8 @@ class Replay:
         fresh.replace(path)
         return told
 
-    def _ask(self, client: Client, decision: str, tick: Tick) -> list[dict[str, Any]]:
-        answers, seconds = client.decide(decision, tick.flights)
+    def _ask(self, client: Client, tick: Tick) -> list[dict[str, Any]]:
+        answers, seconds = client.decide(self.decision, tick.flights)
         rows = []
         for flight, answer in zip(tick.flights, answers, strict=True):
             if answer["manifest"] != self.manifest:
@@ -116,7 +125,7 @@ class Replay:
                 {
                     "flight_id": flight["flight_id"],
                     "departure": flight["scheduled_departure"],
-                    "decision": decision,
+                    "decision": self.decision,
                     "answer": answer["id"],
                     "action": answer["action"],
                     "positive": answer["positive"],

@@ -12,8 +12,9 @@ import polars as pl
 if TYPE_CHECKING:
     from soroi.declare.graph import Graph
 
-EVERY = timedelta(minutes=10)
-"""Flights that depart within so long are asked about together."""
+EVERY = timedelta(minutes=30)
+"""Flights that depart within so long are asked about together. It changes no answer, only the number of requests:
+features look at what was known before each flight's own moment."""
 
 MOMENTS = {"arrivals": "arrived_at", "weather": "observed_at"}
 """What is told while serving, and when a row of it becomes known."""
@@ -21,7 +22,7 @@ MOMENTS = {"arrivals": "arrived_at", "weather": "observed_at"}
 
 @dataclass(frozen=True)
 class Tick:
-    """The flights of ten minutes, and what became known until the last of them."""
+    """The flights of :data:`EVERY`, and what became known until the last of them."""
 
     flights: list[dict[str, Any]]
     """Rows of ``flights``."""

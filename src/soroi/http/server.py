@@ -64,7 +64,7 @@ def run_server(
             _write(note, body)
             (ready or _print)(address)
 
-        _Server(_uvicorn_config(app), announce).run(sockets=[listening])
+        make_server(app, announce).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -118,8 +118,14 @@ class _Server(uvicorn.Server):
         self.handle_exit(number, frame)
 
 
-def _uvicorn_config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
+def make_server(app: Any, announce: Callable[[], None]) -> uvicorn.Server:
+    """A server of an application.
+
+    Args:
+        app: The ASGI application.
+        announce: Called once requests are taken.
+    """
+    config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -128,6 +134,7 @@ def _uvicorn_config(app: Any) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    return _Server(config, announce)
 
 
 def _address(host: str, listening: socket.socket) -> str:

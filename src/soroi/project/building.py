@@ -18,6 +18,7 @@ from soroi.codebase import Codebase, ProjectConfig, capture, library_version, lo
 from soroi.declare.fingerprint import Fingerprint, fingerprints
 from soroi.declare.graph import Graph
 from soroi.declare.lifecycle import check_consumers, check_removals
+from soroi.declare.node import Node, NodeKind
 from soroi.store import Store, Transaction, VersionRecord
 
 
@@ -64,7 +65,7 @@ class Building:
         self._config = config
         self._store = store
         self._runtime = runtime
-        bundle = capture(config.root)
+        bundle = capture(config.root, without=config.store)
         self._code = keep_code(store.objects, bundle)
         folder = lay_out(store.objects, config.store, self._code)
         self._base = load(folder, config.module, config.root)
@@ -156,9 +157,14 @@ class Building:
             references = read_references(tx, graph)
             self._check_life(tx)
             work = plan_work(graph, request, references.find, {node: one.id for node, one in named.items()})
-            records = references.known.get_many(work.taken.values())
+            near = {name: references.find(name) for name in work.scope if _compares(graph[name])}
+            others = {name: head.id for name, head in near.items() if head is not None}
+            records = references.known.get_many({*work.taken.values(), *others.values()})
         taken = {node: records[version] for node, version in work.taken.items()}
-        run = Run(self._store, self._run_code, work, request, taken, runtime=self._runtime, progress=progress)
+        compare = {node: records[version] for node, version in others.items()}
+        run = Run(
+            self._store, self._run_code, work, request, taken, runtime=self._runtime, compare=compare, progress=progress
+        )
         return run.go(executor)
 
     def _expanded(self, request: BuildRequest) -> BuildRequest:
@@ -181,6 +187,10 @@ class Building:
         head = tx.heads.get(PRODUCTION)
         live = tx.manifests.get(head.manifest).body["picks"] if head else {}
         check_removals(graph, today, described, live)
+
+
+def _compares(node: Node) -> bool:
+    return node.kind is NodeKind.MODEL and node.spec.equal_within is not None
 
 
 def _last(tx: Transaction, names: Sequence[str]) -> list[VersionRecord]:

@@ -36,6 +36,8 @@ from soroi.release import (
 from soroi.release.heads import Judge
 from soroi.release.manifest import Manifest, out_of_step, read_manifest
 from soroi.release.plan import PlanInputs
+from soroi.release.waiver import Waived, waive
+from soroi.release.what_if import WhatIf, what_if
 from soroi.store import Store, StoreConfig, Transaction, VersionRecord, open_store
 
 
@@ -149,6 +151,14 @@ class Project(Rich):
                 )
             )
 
+    def what_if(self, node: str) -> WhatIf:
+        """What a change of a node would reach, before anything is changed: nodes, decisions, owners, time.
+
+        Raises:
+            UnknownNameError: No node has that id.
+        """
+        return what_if(self.graph, self.statuses(), node)
+
     def manifest(self, text: str | None = None, environment: str = PRODUCTION) -> Manifest:
         """A manifest by the beginning of its id; by default the one that is live.
 
@@ -198,6 +208,7 @@ class Project(Rich):
             DeclarationError: The code on disk declares something wrong.
         """
         building = Building(self.config, self.store, self.runtime)
+        self.reload()
         named = {record.node: record for record in map(self.version, use)}
         if behind:
             with self.store.catalogue.read() as tx:
@@ -264,6 +275,14 @@ class Project(Rich):
         return rollback(
             self.store, environment=environment, judges=self._judges(), runtime=self.runtime, to=to, reason=reason
         )
+
+    def waive(self, node: str, *, reason: str) -> Waived:
+        """Record, signed, that a staged version may work with what is staged upstream of it.
+
+        Raises:
+            RefusedError: No reason is given, or there is nothing to waive.
+        """
+        return waive(self.store, self.graph, node, reason=reason, runtime=self.runtime)
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────
 

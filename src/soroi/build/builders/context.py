@@ -55,6 +55,9 @@ class BuildContext:
     tables: Tables
     """Where tables go."""
 
+    compare: VersionRecord | None = None
+    """Of a model: the version to compare its scores on the canary rows with."""
+
     part_columns: tuple[str, ...] = ()
     """Of a dataset: the columns whose values part families."""
 

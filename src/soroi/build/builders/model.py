@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from soroi.base.errors import BuildError, DataError
+from soroi.base.errors import BuildError, DataError, SoroiError
 from soroi.build.builders.context import BuildContext, check_columns
 from soroi.declare.edge import Role
 from soroi.declare.spec import ModelSpec, TimeSplit
 from soroi.evidence import score_figures
 from soroi.frames.training import TrainingView, training
-from soroi.scoring import SavedModel, Scorer, input_columns, load_model, make_canary, save_model
+from soroi.scoring import Canary, SavedModel, Scorer, input_columns, load_model, make_canary, save_model
 from soroi.store.records import EdgeRecord, VersionRecord
 
 
@@ -77,6 +77,8 @@ def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], 
             score_figures(parts.test[spec.target].to_numpy(), _test_scores(context, tables["test"]))
         ),
     }
+    if context.compare is not None:
+        facts["compared"] = _compared(context, context.compare, scorer)
     return outputs, facts, [*_edges(context, data, inputs)]
 
 
@@ -156,6 +158,17 @@ def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> t
     return rows, added
 
 
+def _compared(context: BuildContext, other: VersionRecord, scorer: Scorer) -> dict[str, Any]:
+    """The largest difference between the scores of another version on its canary rows and ours on the same rows."""
+    what = f"canary rows of {other.id}"
+    canary = msgspec.json.decode(context.read_object(other, "canary"), type=Canary)
+    try:
+        again = scorer.score(canary.frame(what=what))
+    except DataError as error:
+        return {"version": other.id, "difference": None, "reason": error.message}
+    return {"version": other.id, "difference": float(np.abs(again - np.asarray(canary.scores)).max(initial=0.0))}
+
+
 def load_saved(context: BuildContext, model: VersionRecord) -> Scorer:
     """The scorer behind a model version, its files checked against their digests."""
     names = [name for name in model.outputs if name.startswith("file:")]
@@ -195,7 +208,11 @@ def _fit(context: BuildContext, rows: pl.DataFrame, view: TrainingView) -> Saved
     np.random.seed(seed)  # estimators with random_state=None draw from it
     with training(view):
         fitted = context.call(context.node.function, rows, **context.overrides)
-    return save_model(fitted, where=context.node.where, sample=rows.select(view.inputs).head(256))
+    try:
+        return save_model(fitted, where=context.node.where, sample=rows.select(view.inputs).head(256))
+    except SoroiError as error:
+        error.message = f"{context.node.label}: {error.message}"
+        raise
 
 
 def _score_table(context: BuildContext, scorer: Scorer, part: pl.DataFrame, inputs: list[str], keep: list[str]) -> str:
