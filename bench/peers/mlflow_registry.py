@@ -26,7 +26,9 @@ def fill(address: str, nodes: int, versions: int) -> None:
                 name = f"model_{place:06d}"
                 models.append(SqlRegisteredModel(name=name, creation_time=1, last_updated_time=1, description="x"))
                 rest += [
-                    SqlModelVersion(name=name, version=one + 1, creation_time=one, last_updated_time=one, source="s3://b")
+                    SqlModelVersion(
+                        name=name, version=one + 1, creation_time=one, last_updated_time=one, source="s3://b"
+                    )
                     for one in range(versions)
                 ]
                 rest.append(SqlRegisteredModelAlias(name=name, alias="production", version=versions))

@@ -34,7 +34,8 @@ def text(place: int, producers: Sequence[int], factor: int) -> str:
     if not producers:
         return f"{head}SELECT 1::INT AS id, {factor}::INT AS amount\n"
     joins = "".join(f"\nJOIN {name(one)} AS t{at} ON t0.id = t{at}.id" for at, one in enumerate(producers) if at)
-    return f"{head}SELECT t0.id::INT AS id, (t0.amount * {factor})::INT AS amount\nFROM {name(producers[0])} AS t0{joins}\n"
+    select = f"SELECT t0.id::INT AS id, (t0.amount * {factor})::INT AS amount"
+    return f"{head}{select}\nFROM {name(producers[0])} AS t0{joins}\n"
 
 
 def write(folder: Path, graph: Sequence[Sequence[int]]) -> None:
@@ -108,7 +109,7 @@ def main() -> None:
     print(f"changed: {changed}")
     report(
         version=sqlmesh.__version__,
-        setup=setup + first_load,
+        setup=[one + other for one, other in zip(setup, first_load, strict=True)],
         nodes=options.nodes,
         versions=options.nodes,
         figures={

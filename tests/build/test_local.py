@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,9 +18,8 @@ GUESS = '    """A slower guess."""\n'
 
 
 @pytest.fixture(autouse=True)
-def _workers_find_the_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _workers_find_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(one for one in sys.path if one))
-    yield
 
 
 def test_it_builds_what_the_process_itself_would_build(make: Maker) -> None:
@@ -43,7 +41,7 @@ def test_a_process_that_ends_fails_its_own_node_and_no_other(tiny: Tiny, end: st
     edit(tiny.folder, GUESS, f"    import time; time.sleep(0.5)\n    {end}\n")
     edit(tiny.folder, '    """A fast guess."""\n', "    import time; time.sleep(1)\n    train = train.head(9999)\n")
     result = tiny.attempt("quick", "quick_cut", "careful", "careful_cut", executor=LocalExecutor(2))
-    assert states(result) == {"quick": "built", "quick_cut": "built", "careful": "failed", "careful_cut": "skipped"}
+    assert states(result) == {"quick": "built", "quick_cut": "reused", "careful": "failed", "careful_cut": "skipped"}
     error = result.nodes["careful"].error or {}
     assert "the process that built 'careful' ended without a word" in error["message"]
     assert "out of memory" in error["hint"]

@@ -11,7 +11,7 @@ import polars as pl
 
 from soroi.demo.holdout import kept_back, recorded_scores
 from soroi.demo.inputs import moved_inputs
-from soroi.demo.measure import differences, figures
+from soroi.demo.measure import differences, figures, is_apart
 from soroi.demo.replay import Replay, midnights
 from soroi.demo.story import END, FIRST, SECOND, Result, Story
 from soroi.demo.words import difference, figure, points, share
@@ -26,13 +26,16 @@ SCORES = ("first", "second")
 """Columns with the scores of the two models."""
 
 NAMES = {
-    "first": "area under ROC, quick",
-    "second": "area under ROC, careful, where asked",
+    "first": "ROC area, quick",
+    "second": "ROC area, careful (where asked)",
     "precision": "precision of warnings",
     "recall": "recall of warnings",
     "alert_rate": "share warned",
 }
 """The figures, as they are told."""
+
+HERE = " on these days"
+"""Said of a difference that is clear for flights, and not for days."""
 
 FEW = 4
 """Days of each half of March that the fast demo replays."""
@@ -132,20 +135,25 @@ def tell_quality(story: Story, result: Result) -> None:
     """What became of the quality, and what moved."""
     rows = result["rows"]
     story.teller.say(
-        f"Outcomes are known now for {rows['after']:,} of these flights. Against the last days of February, which were "
-        "kept back from the same models and thresholds. The intervals of the differences come from drawing whole days "
-        "anew, since flights of one day are alike:"
+        f"Outcomes are known now for {rows['after']:,} of these flights; {rows['before']:,} of the last days of February "
+        "were kept back from the same models and thresholds. Each figure has its interval for single flights; that of "
+        "the difference comes from drawing whole days anew, since flights of one day are alike:"
     )
     table = [
         [
             NAMES[name],
             worded(name, result["before"][name]),
             worded(name, result["after"][name]),
-            change(name, result["differences"].get(name)),
+            *change(name, result["before"][name], result["after"][name], result["differences"].get(name)),
         ]
         for name in NAMES
     ]
-    story.teller.table(("", f"February ({rows['before']:,})", f"March ({rows['after']:,})", "difference"), table)
+    story.teller.table(("", "February", "March", "difference", ""), table)
+    if any(row[-1].endswith(HERE) for row in table):
+        story.teller.say(
+            f"'{HERE.strip()}' means: more than chance among flights explains, but days differ so much that a week of "
+            "February does not prove it will last. soroi says so rather than ring an alarm."
+        )
     clear = [one for one in result["moved"] if one["difference"]["clear"]]
     if not clear:
         story.teller.say("No input moved beyond what days differ anyway.")
@@ -157,12 +165,24 @@ def tell_quality(story: Story, result: Result) -> None:
     story.teller.table(("input", "January, February", "March", "difference"), [_moved(one) for one in clear[:6]])
 
 
-def change(name: str, one: dict[str, Any] | None) -> str:
-    """A difference in words: how much, and whether it is clear."""
+def change(
+    name: str, before: Mapping[str, Any], after: Mapping[str, Any], one: Mapping[str, Any] | None
+) -> tuple[str, str]:
+    """A difference in words: how much, and whether it is clear of zero, by days or only by flights.
+
+    Args:
+        name: Name of the figure.
+        before: The figure, with its interval for single flights.
+        after: The other.
+        one: Their difference, with its interval by days; ``None`` when it is undefined.
+    """
     if one is None:
-        return "cannot be told"
-    verdict = "not clear" if not one["clear"] else "rose" if one["value"] > 0 else "fell"
-    return f"{difference(one) if name in SCORES else points(one)}  {verdict}"
+        return "", "cannot be told"
+    shown = difference(one) if name in SCORES else points(one)
+    which = "rose" if one["value"] > 0 else "fell"
+    if one["clear"]:
+        return shown, which
+    return shown, f"{which}{HERE}" if is_apart(before, after) else "not clear"
 
 
 def worded(name: str, one: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ their intervals from whole days drawn anew (the bootstrap of blocks), not from s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,19 @@ def differences(
             low, high = np.percentile(finite, [tail, 100 - tail])
             found[name] = Span(value, float(low), float(high)).to_dict()
     return found
+
+
+def is_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two figures of different rows differ by more than chance among rows.
+
+    The interval of the difference is put together from those of both (Newcombe 1998, method 10).
+    """
+    if before["value"] is None or after["value"] is None:
+        return False
+    value = after["value"] - before["value"]
+    down = np.hypot(after["value"] - after["low"], before["high"] - before["value"])
+    up = np.hypot(after["high"] - after["value"], before["value"] - before["low"])
+    return bool(value - down > 0 or value + up < 0)
 
 
 def _draw(drawn: np.random.Generator, days: int) -> Floats:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
-from soroi.demo.march import NAMES, SCORES, change, judged, replay_of, run_replay, second_half, worded
+from soroi.demo.march import NAMES, SCORES, judged, replay_of, run_replay, second_half, worded
 from soroi.demo.measure import differences, figures
 from soroi.demo.story import Result, Story
+from soroi.demo.words import difference, points
 
 
 def versus(story: Story) -> Result:
@@ -47,13 +51,21 @@ def tell_versus(story: Story, result: Result) -> None:
             NAMES[name],
             worded(name, result["first"][name]),
             worded(name, result["second"][name]),
-            change(name, result["differences"].get(name)),
+            *paired(name, result["differences"].get(name)),
         ]
         for name in NAMES
         if name != "first"
     ]
-    story.teller.table(("", "first release", "second release", "difference"), rows)
+    story.teller.table(("", "first release", "second release", "difference", ""), rows)
     story.teller.say(_verdict(result))
+
+
+def paired(name: str, one: Mapping[str, Any] | None) -> tuple[str, str]:
+    """A paired difference in words: how much, and whether it is clear of zero."""
+    if one is None:
+        return "", "cannot be told"
+    shown = difference(one) if name in SCORES else points(one)
+    return shown, ("higher" if one["value"] > 0 else "lower") if one["clear"] else "not clear"
 
 
 def _verdict(result: Result) -> str:

@@ -52,6 +52,7 @@ def run_server(
     Raises:
         StoreError: The address is taken, or the store cannot be opened.
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # requests run side by side; threads that spin for each other do harm
     listening = listen(host, port)
     with contextlib.closing(listening):
         service = open_service(config, environment=environment)

@@ -21,6 +21,7 @@ from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.project.building import Building, code_fingerprints, part_values
 from soroi.project.render import Rich, StatusTable, VersionTable
+from soroi.project.trace import TraceTree, trace
 from soroi.release import (
     LOADS,
     ReleaseOutcome,
@@ -158,6 +159,14 @@ class Project(Rich):
             UnknownNameError: No node has that id.
         """
         return what_if(self.graph, self.statuses(), node)
+
+    def trace(self, text: str) -> TraceTree:
+        """What stands behind an answer, a version or a manifest, as a tree.
+
+        Raises:
+            UnknownNameError: Nothing has that id.
+        """
+        return trace(self, text)
 
     def manifest(self, text: str | None = None, environment: str = PRODUCTION) -> Manifest:
         """A manifest by the beginning of its id; by default the one that is live.

@@ -187,7 +187,7 @@ def call_features(part: FeaturePart, spine: pl.DataFrame, contexts: list[pl.Lazy
     absent = [name for name in (*part.key, *part.columns) if name not in made.columns]
     if absent:
         raise DataError(f"'{part.node}' returned no column {', '.join(absent)}")
-    made = made.select(*key, *part.columns)
+    made = pl.DataFrame([made.get_column(name) for name in (*part.key, *part.columns)])
     if made.height != spine.height:
         raise DataError(f"'{part.node}' returned {made.height} rows for {spine.height}")
     if all(made.get_column(name).equals(spine.get_column(name)) for name in key):

@@ -91,7 +91,7 @@ class RowSchema:
         if len(rows) > MAX_ROWS:
             raise RequestError(f"{len(rows)} rows in one request", hint=f"send at most {MAX_ROWS} at a time")
         needed = frozenset(required)
-        checked = tuple(self._check_row(place, row, defaults, needed) for place, row in enumerate(rows))
+        checked = tuple(self.check_row(place, row, defaults, needed) for place, row in enumerate(rows))
         return Rows(self.frame(checked), checked, self.names)
 
     def frame(self, rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
@@ -131,9 +131,18 @@ class RowSchema:
         """The time each row is about, in microseconds since 1970; ``None`` when the source has no time."""
         return None if self.time is None else frame.get_column(self.time).to_physical().to_numpy()
 
-    def _check_row(
-        self, place: int, row: Any, defaults: Mapping[str, Any], required: frozenset[str]
-    ) -> tuple[Any, ...]:
+    def check_row(self, place: int, row: Any, defaults: Mapping[str, Any], required: frozenset[str]) -> tuple[Any, ...]:
+        """Check one row; gives its values in the order of the columns. See :meth:`check`.
+
+        Args:
+            place: Its place in the request, for the error.
+            row: The row.
+            defaults: What stands for null, by column.
+            required: Columns that must not be null, after defaults.
+
+        Raises:
+            RequestError: It is not a row of this source.
+        """
         if not isinstance(row, dict):
             raise RequestError(
                 f"row {place} is {shown(row)}, not an object", hint='such as {"field": value, …}', row=place

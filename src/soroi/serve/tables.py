@@ -21,7 +21,6 @@ import polars as pl
 
 from soroi.base.errors import RequestError, UnknownNameError, did_you_mean
 from soroi.serve.rows import RowSchema
-from soroi.serve.values import WrongValue
 from soroi.store import RowLog
 
 INGESTED_AT = "__soroi_at"
@@ -253,15 +252,15 @@ class OnlineTables:
     def _take_logged(self, source: str, rows: list[dict[str, Any]]) -> None:
         schema = self._bases[source].schema
         times = [row.pop(INGESTED_AT, None) for row in rows]
-        required = [*schema.key, *(name for name in (schema.time, schema.known_at) if name)]
+        required = frozenset([*schema.key, *(name for name in (schema.time, schema.known_at) if name)])
         fitting: list[Row] = []
         at: list[datetime | None] = []
         for row, time in zip(rows, times, strict=True):
             try:
                 taken = {name: row[name] for name in schema.names if name in row}
-                fitting.extend(schema.check([taken], defaults={}, required=required).values)
+                fitting.append(schema.check_row(0, taken, {}, required))
                 at.append(time)
-            except (RequestError, WrongValue):
+            except RequestError:
                 self.replayed.refused += 1
         self.replayed.rows += len(rows)
         frame = schema.frame(fitting)

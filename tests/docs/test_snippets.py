@@ -1,0 +1,93 @@
+"""The documentation's snippets, run as they stand: commands in a shell, Python in one namespace, page by page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+FENCE = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Page:
+    """Runs the snippets of one page, in order, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: dict[str, Any] = {"__name__": "snippet"}
+        self.background: list[subprocess.Popen[bytes]] = []
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "SOROI_KEYS": str(folder / "keys"), "NO_COLOR": "1"}
+
+    def console(self, text: str, how: str | None) -> None:
+        """Commands, one per line that begins with ``$``; they must succeed."""
+        for line in text.splitlines():
+            command = line.removeprefix("$ ")
+            if command.startswith("cd "):
+                self.folder = self.folder / command[3:]
+                os.chdir(self.folder)
+            elif how == "background":
+                self._start(command)
+            else:
+                done = subprocess.run(
+                    command,
+                    shell=True,
+                    cwd=self.folder,
+                    env=self.environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                )
+                assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+
+    def python(self, text: str, where: str) -> None:
+        """Python, in the page's namespace."""
+        exec(compile(text, where, "exec"), self.names)
+
+    def _start(self, command: str) -> None:
+        process = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], cwd=self.folder, env=self.environment)
+        self.background.append(process)
+        port = int(command.split("--port ")[1].split()[0])
+        until = time.monotonic() + 60
+        while time.monotonic() < until and process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"$ {command} did not start")
+
+    def close(self) -> None:
+        """End what was started."""
+        for process in self.background:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    monkeypatch.chdir(tmp_path)
+    made = Page(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("name", ["tutorial.md", "what-makes-stale.md", "how-to.md"])
+def test_the_snippets_of_a_page_run_as_they_stand(name: str, page: Page) -> None:
+    text = (DOCS / name).read_text("utf-8")
+    for match in FENCE.finditer(text):
+        kind, how, body = match.groups()
+        if kind == "console":
+            page.console(body, how)
+        elif kind == "python":
+            page.python(body, f"{name}:{text[: match.start()].count(chr(10)) + 1}")
