@@ -16,13 +16,12 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +81,7 @@ def main() -> None:
 def run(options: argparse.Namespace, work: Path) -> None:
     """Measure all sizes, and the peers, and print the tables."""
     generations = max(1, round(options.versions / options.nodes))
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start: CPU seconds are the surer figures")
     around = [options.nodes // 4, options.nodes // 2, options.nodes, options.nodes * 2]
     wanted = [options.nodes] if options.only else around
     sizes = [Size(rounded(one), generations) for one in wanted]
@@ -179,8 +179,8 @@ def ask_shell(name: str, folder: Path, size: Size, work: Path) -> dict[str, Any]
     later = [shell_call(name, folder, work) for _ in range(3)]
     apply_edit(folder, one_edit(size.nodes, 0 if name == "status" else 1))
     edited = shell_call(name, folder, work)
-    median = {key: statistics.median(one[key] for one in later) for key in later[0]}
-    return {"first": first, "later": median, "edited": edited}
+    middle = {key: median(one[key] for one in later) for key in later[0]}
+    return {"first": first, "later": middle, "edited": edited}
 
 
 def shell_call(name: str, folder: Path, work: Path) -> dict[str, float]:
@@ -237,7 +237,13 @@ def repeated(call: Callable[[], Any]) -> dict[str, Any]:
         call()
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
-    return {"wall": statistics.median(walls), "cpu": statistics.median(cpus), "repeats": len(walls)}
+    return {"wall": median(walls), "cpu": median(cpus), "repeats": len(walls)}
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle value (bench/statistics.py hides the module of that name here)."""
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2.0
 
 
 def peak() -> float:

@@ -1,5 +1,6 @@
 """What can be wrong with data and functions: each named with its place and remedy, and the project usable after it."""
 
+# ruff: noqa: E501 (a table: one wrong thing a line)
 from __future__ import annotations
 
 from typing import NamedTuple

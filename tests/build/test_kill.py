@@ -21,14 +21,18 @@ pytestmark = pytest.mark.e2e
 
 KILLS = 60
 KILLS_WITH_PROCESSES = 4
-LONGEST = 0.7
-"""Longest life of a walker, in seconds."""
+STEPS = 4
+"""A walker is killed within the step that follows up to so many finished ones."""
+
+STEP = 0.25
+"""Longest part of a step that it may do, in seconds."""
 
 
 class Zygote:
     """The process that forks walkers."""
 
     def __init__(self, folder: Path) -> None:
+        self.told = folder / "done"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.build.walker", str(folder)],
             stdin=subprocess.PIPE,
@@ -38,16 +42,23 @@ class Zygote:
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
         )
 
-    def walk_and_kill(self, seed: str, seconds: float) -> None:
-        """Let one walk for a while."""
+    def walk_and_kill(self, seed: str, steps: int, seconds: float) -> None:
+        """Let one walk so many steps and a while."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{seed}\n")
         self.process.stdin.flush()
         walker = int(self.process.stdout.readline())
+        goal, deadline = self.done() + steps, time.monotonic() + 20
+        while self.done() < goal and time.monotonic() < deadline:
+            time.sleep(0.002)
         time.sleep(seconds)
         os.kill(walker, signal.SIGKILL)
         assert self.process.stdout.readline() == "killed\n"
+
+    def done(self) -> int:
+        """How many steps were told to be done."""
+        return self.told.read_bytes().count(b"\n")
 
     def close(self) -> None:
         """End it."""
@@ -137,12 +148,12 @@ def watcher(tmp_path: Path, few_threads: None) -> Iterator[Watcher]:
     tiny.close()
 
 
-def kill_often(watcher: Watcher, kills: int, longest: float, how: str = "") -> None:
+def kill_often(watcher: Watcher, kills: int, how: str = "") -> None:
     chance = random.Random(11)
     zygote = Zygote(watcher.tiny.folder)
     try:
         for turn in range(kills):
-            zygote.walk_and_kill(f"{turn}{how}", chance.uniform(0.0, longest))
+            zygote.walk_and_kill(f"{turn}{how}", chance.randrange(STEPS), chance.uniform(0.0, STEP))
             watcher.look()
             watcher.build_on()
     finally:
@@ -152,7 +163,7 @@ def kill_often(watcher: Watcher, kills: int, longest: float, how: str = "") -> N
 
 
 def test_a_process_killed_at_any_moment_leaves_a_legal_state_and_work_goes_on(watcher: Watcher) -> None:
-    kill_often(watcher, KILLS, LONGEST)
+    kill_often(watcher, KILLS)
     with watcher.tiny.project.store.catalogue.read() as tx:
         assert len(tx.heads.history("production")) > KILLS / 4, "the walkers came as far as a release"
         assert sum(one.status == "interrupted" for one in tx.runs.recent(10_000)) > KILLS / 10, (
@@ -163,7 +174,7 @@ def test_a_process_killed_at_any_moment_leaves_a_legal_state_and_work_goes_on(wa
 def test_the_processes_of_a_killed_build_die_with_it(watcher: Watcher) -> None:
     import psutil
 
-    kill_often(watcher, KILLS_WITH_PROCESSES, 6.0, " pool")
+    kill_often(watcher, KILLS_WITH_PROCESSES, " pool")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         left = [one for one in psutil.process_iter(["cmdline"]) if belongs(one, watcher.tiny.folder)]

@@ -134,16 +134,24 @@ def test_a_model_that_raises_is_passed_over(shop: Shop, act: Any, reason: str) -
     assert reason in (answer.path[0].reason or "")
 
 
-@pytest.mark.parametrize("act", [hang, spin])
-def test_an_answer_comes_in_time_though_a_model_does_not(shop: Shop, act: Any) -> None:
-    with_scorers(shop, act, None, deadline=0.15)
+def test_an_answer_comes_in_time_though_a_model_hangs(shop: Shop) -> None:
+    with_scorers(shop, hang, None, deadline=0.15)
     begun = time.perf_counter()
     (answer,) = ask(shop, visit(amount=2.0))
     assert time.perf_counter() - begun < 0.6  # a busy machine; the measured figure is in the step itself
     assert path(answer) == [("quick_cut", "late"), ("careful_cut", "late"), ("large", "answered")]
-    assert answer.path[0].milliseconds == pytest.approx(140, abs=60)
+    assert answer.path[0].milliseconds == pytest.approx(120, abs=60)
     assert answer.path[1].reason == "no time was left to ask it"
     assert answer.action == "check"
+
+
+def test_an_answer_comes_in_time_though_a_model_holds_the_interpreter(shop: Shop) -> None:
+    with_scorers(shop, spin, None, deadline=0.15)
+    begun = time.perf_counter()
+    (answer,) = ask(shop, visit(amount=2.0))
+    assert time.perf_counter() - begun < 0.6
+    assert path(answer)[:2] == [("quick_cut", "late"), ("careful_cut", "late")]
+    assert answer.path[-1].kind in ("rule", "fail_safe")  # whichever got a turn while the other thread spins
 
 
 def test_a_rule_that_hangs_is_cut_off_too_and_what_it_said_before_counts(shop: Shop) -> None:
@@ -201,7 +209,7 @@ def test_a_budget_keeps_some_time_for_rules() -> None:
     now = [100.0]
     budget = Budget(0.05, 100.0, lambda: now[0])
     assert budget.left == pytest.approx(0.05)
-    assert budget.left_for_models == pytest.approx(0.045)
+    assert budget.left_for_models == pytest.approx(0.040)
     now[0] = 100.047
     assert budget.left_for_models < 0 < budget.left
     assert budget.spent == pytest.approx(0.047)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -72,3 +73,28 @@ def test_a_rule_that_raises_on_every_row_fails(shop: Shop) -> None:
     assert check.kind == "fault"
     assert "the rule 'wrong' answers no row: KeyError" in "\n".join(check.lines())
     assert found["hold"].kind == "answers"
+
+
+def test_a_step_that_hangs_fails_instead_of_holding_the_release(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging:
+        def score(self, rows: pl.DataFrame) -> Any:
+            time.sleep(2.0)
+
+    monkeypatch.setattr(judge, "_ENOUGH_SECONDS", 0.2)
+    part = shop.snapshot.decisions["hold"]
+    (step,) = part.steps
+    shop.alter("hold", steps=(replace(step, model=replace(step.model, scorer=Hanging())),))
+    serving = shop.engine.serving
+    assert serving is not None
+    found = {one.subject: one for one in rehearse(shop.engine, serving)}
+    assert "'second_cut' was not done after 0.2 s" in "\n".join(found["hold"].lines())
+
+
+def test_any_error_while_loading_is_a_finding(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any, **__: Any) -> Any:
+        raise KeyError("feature_nodes")
+
+    monkeypatch.setattr(judge, "load_snapshot", load)
+    found = verdict(shop)
+    assert not found.passed
+    assert "KeyError: 'feature_nodes'" in "\n".join(found.reason.lines())

@@ -83,6 +83,18 @@ class Graph:
         """Ids of the nodes and of all that rest on them."""
         return self._closure(names, self.consumers)
 
+    def reached(self, kind: NodeKind) -> Mapping[str, tuple[str, ...]]:
+        """For each node, ids of the nodes of one kind among itself and all that rest on it; read when asked for."""
+        wanted = [node.name for node in self.of_kind(kind)]
+        bit = {name: 1 << at for at, name in enumerate(wanted)}
+        masks: dict[str, int] = {}
+        for name in reversed(self._order):
+            mask = bit.get(name, 0)
+            for consumer in self._consumers[name]:
+                mask |= masks[consumer]
+            masks[name] = mask
+        return _Reached(masks, wanted)
+
     def sorted(self, names: Iterable[str]) -> list[str]:
         """The ids, producers before consumers."""
         wanted = set(names)
@@ -118,3 +130,22 @@ def _ordered(nodes: Mapping[str, Node]) -> list[str]:
         order.extend(ready)
         sorter.done(*ready)
     return order
+
+
+class _Reached(dict[str, tuple[str, ...]]):
+    """Sets of nodes kept as bits until they are read: in a large graph each node may reach thousands."""
+
+    def __init__(self, masks: Mapping[str, int], names: list[str]) -> None:
+        super().__init__()
+        self._masks = masks
+        self._names = names
+
+    def __missing__(self, name: str) -> tuple[str, ...]:
+        mask, at, found = self._masks[name], 0, []
+        while mask:
+            step = (mask & -mask).bit_length()
+            at += step
+            found.append(self._names[at - 1])
+            mask >>= step
+        self[name] = tuple(found)
+        return self[name]

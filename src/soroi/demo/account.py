@@ -10,11 +10,14 @@ from soroi.demo.march import DECISION
 from soroi.demo.replay import DAY
 from soroi.demo.story import SECOND, Result, Story
 
-DETAILED = ("answer", "path", "threshold")
+DETAILED = ("answer", "path")
 """Kinds of reasons that are told with all that is directly behind them."""
 
 FOLLOWED = ("cuts: ", "trains on: ")
 """Beginnings of the reasons that are followed further: threshold to model to data."""
+
+LEFT_OUT = "uses feature: "
+"""Beginning of the reasons that are not told: the features are named before."""
 
 WIDTH = 150
 """Characters of a line; what is longer is cut."""
@@ -28,23 +31,25 @@ def trace_one(story: Story) -> Result:
     story.teller.command(f"soroi trace {answer}")
     found = trace(story.project, answer)
     versions = {one.subject for one in found.reason.walk() if one.subject and "@" in one.subject}
-    return {"answer": answer, "lines": list(_lines(found.reason)), "versions": len(versions)}
+    answered = str(found.record["path"][-1]["name"])
+    return {"answer": answer, "lines": list(_lines(found.reason, answered)), "rests_on": len(versions)}
 
 
-def _lines(reason: Reason, depth: int = 0) -> Iterator[str]:
-    """The tree as lines, the threads to features left out."""
+def _lines(reason: Reason, answered: str, depth: int = 0) -> Iterator[str]:
+    """The tree as lines: all that is directly behind the answer, and the thread of the step that answered."""
     text = "  " * depth + reason.text
     yield text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
-    if reason.kind in DETAILED or reason.text.startswith(FOLLOWED):
+    if reason.kind in DETAILED or reason.text.startswith((*FOLLOWED, f"{answered}@")):
         for child in reason.because:
-            yield from _lines(child, depth + 1)
+            if not child.text.startswith(LEFT_OUT):
+                yield from _lines(child, answered, depth + 1)
 
 
 def tell_trace(story: Story, result: Result) -> None:
     """What the answer rests on."""
     story.teller.lines(result["lines"])
     story.teller.say(
-        f"From one answer to the {result['versions']} versions behind it: thresholds, models, features, and the data "
+        f"From one answer to the {result['rests_on']} versions behind it: thresholds, models, features, and the data "
         "and the code they were made from, each by its digest. Asked in years, it says the same."
     )
 

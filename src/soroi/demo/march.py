@@ -135,9 +135,9 @@ def tell_quality(story: Story, result: Result) -> None:
     """What became of the quality, and what moved."""
     rows = result["rows"]
     story.teller.say(
-        f"Outcomes are known now for {rows['after']:,} of these flights; {rows['before']:,} of the last days of February "
-        "were kept back from the same models and thresholds. Each figure has its interval for single flights; that of "
-        "the difference comes from drawing whole days anew, since flights of one day are alike:"
+        f"Outcomes are known now for {rows['after']:,} of these flights; {rows['before']:,} of the last days of "
+        "February were kept back from the same models and thresholds. Each figure has its interval for single flights; "
+        "that of the difference comes from drawing whole days anew, since flights of one day are alike:"
     )
     table = [
         [

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soroi.base.errors import RefusedError
+from soroi.base.errors import RefusedError, UnknownNameError
 from soroi.demo.ledger import Ledger, grounds
 from soroi.demo.teller import Teller
 
@@ -162,6 +162,8 @@ def run_demo(folder: Path, *, fast: bool, out: Console) -> Result:
 def _run(story: Story, chapter: Chapter, ledger: Ledger, key: str) -> bool:
     """Do a chapter unless it was done, and tell it; gives whether it was done now."""
     found = ledger.find(chapter.name, key)
+    if found is not None and not _is_there(story, found):
+        found = None
     story.teller.chapter(chapter.title, again=found is not None)
     result = found if found is not None else chapter.do(story)
     if found is None:
@@ -169,6 +171,19 @@ def _run(story: Story, chapter: Chapter, ledger: Ledger, key: str) -> bool:
     story.results[chapter.name] = result
     chapter.tell(story, result)
     return found is None
+
+
+def _is_there(story: Story, result: Result) -> bool:
+    """Whether the store still has the versions and the manifest that a result tells of."""
+    try:
+        with story.project.store.catalogue.read() as tx:
+            for version in result.get("versions", {}).values():
+                tx.versions.get(version)
+            if "manifest" in result:
+                tx.manifests.get(result["manifest"])
+    except UnknownNameError:
+        return False
+    return True
 
 
 def _key(story: Story, chapter: Chapter, keys: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ DRAIN_SECONDS = 10
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 65
+_SWITCH_SECONDS = 0.001  # a step that spins holds the interpreter this long before the others get a turn
 _LOG = logging.getLogger("soroi.http")
 
 
@@ -52,6 +53,7 @@ def run_server(
     Raises:
         StoreError: The address is taken, or the store cannot be opened.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # requests run side by side; threads that spin for each other do harm
     listening = listen(host, port)
     with contextlib.closing(listening):

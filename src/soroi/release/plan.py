@@ -52,7 +52,7 @@ class PlanNode:
     """The version in staging."""
 
     reaches: tuple[str, ...]
-    """Ids of the decisions it reaches."""
+    """Ids of the decisions that its work reaches; empty when there is nothing to do."""
 
     owner: str | None
     """Whom to ask."""
@@ -140,7 +140,8 @@ class PlanInputs:
 
 def make_plan(inputs: PlanInputs) -> ReleasePlan:
     """Derive the plan. Does no I/O."""
-    nodes = tuple(_plan_node(name, inputs) for name in inputs.graph.names)
+    reached = inputs.graph.reached(NodeKind.DECISION)
+    nodes = tuple(_plan_node(name, inputs, reached) for name in inputs.graph.names)
     answering = sorted({*inputs.live_picks, *inputs.staged_picks})
     changes = {
         name: (inputs.live_picks.get(name), inputs.staged_picks.get(name))
@@ -158,11 +159,10 @@ def make_plan(inputs: PlanInputs) -> ReleasePlan:
     )
 
 
-def _plan_node(name: str, inputs: PlanInputs) -> PlanNode:
+def _plan_node(name: str, inputs: PlanInputs, reached: Mapping[str, tuple[str, ...]]) -> PlanNode:
     status = inputs.statuses[name]
     node = inputs.graph[name]
     action, because = _action(status, inputs)
-    reached = inputs.graph.downstream([name])
     return PlanNode(
         node=name,
         kind=status.kind,
@@ -170,7 +170,7 @@ def _plan_node(name: str, inputs: PlanInputs) -> PlanNode:
         because=because,
         live=status.live,
         staged=status.staged,
-        reaches=tuple(one.name for one in inputs.graph.of_kind(NodeKind.DECISION) if one.name in reached),
+        reaches=reached[name] if action.is_work else (),
         owner=node.group.owner if node.group else None,
         seconds=status.seconds,
     )

@@ -17,8 +17,8 @@ from soroi.serve.snapshot import DecisionPart, RulePart, StepPart
 FAIL_SAFE = "fail_safe"
 """Name of the last step."""
 
-_RESERVE_SHARE = 0.1
-_RESERVE_MOST = 0.010
+_RESERVE_SHARE = 0.2
+_RESERVE_MOST = 0.030
 _NO_TIME = "no time was left to ask it"
 _NOT_DONE = "it was not done when the time was up"
 

@@ -74,7 +74,7 @@ class Engine:
         self.answers = answers
         self.rows = rows
         self.runtime = runtime or Runtime()
-        self._runner = runner or ThreadRunner()
+        self.runner = runner or ThreadRunner()
         self._serving: Serving | None = None
         self._writing = threading.Lock()
         self._arriving: set[str] | None = None
@@ -160,7 +160,7 @@ class Engine:
             budget: The time there is.
         """
         evaluation = Evaluation(part.spine, rows, serving.tables.view)
-        outcomes = run_cascade(part, evaluation, budget, self._runner)
+        outcomes = run_cascade(part, evaluation, budget, self.runner)
         missed = budget.left < 0
         spent = round(budget.spent * 1000.0, 3)
         answers = [self._answer(serving, part, outcomes, place, at, missed) for place in range(len(rows))]
@@ -194,8 +194,8 @@ class Engine:
                 found.append(f"the log of {what} cannot be brought to the disk: {log.problem}")
         if self._record_problem is not None:
             found.append(f"{self._unrecorded} answers were given without being recorded: {self._record_problem}")
-        if self._runner.overdue:
-            found.append(f"{self._runner.overdue} steps that were given up are still running")
+        if self.runner.overdue:
+            found.append(f"{self.runner.overdue} steps that were given up are still running")
         serving = self._serving
         if serving is not None and serving.tables.replayed.refused:
             found.append(f"{serving.tables.replayed.refused} logged rows do not fit the columns of their source")
@@ -203,7 +203,7 @@ class Engine:
 
     def close(self) -> None:
         """Bring everything to the disk and take no more steps."""
-        self._runner.close()
+        self.runner.close()
         self.answers.close()
         self.rows.close()
 

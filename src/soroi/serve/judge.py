@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from soroi.rules import Finding
 from soroi.serve.answer import Outcome
 from soroi.serve.cascade import Budget, say
 from soroi.serve.engine import Engine, Serving
-from soroi.serve.evaluation import Evaluation
+from soroi.serve.evaluation import Evaluation, describe
 from soroi.serve.loading import load_snapshot
-from soroi.serve.runner import Ticket
+from soroi.serve.runner import Late
 from soroi.serve.snapshot import DecisionPart, Snapshot
 from soroi.store import AnswerLog, RowLog, Store
 
@@ -38,8 +39,9 @@ def judge_loads(store: Store, manifest: str, *, module: str, home: Path) -> Find
             found = read_manifest(tx, manifest)
         snapshot = load_snapshot(store, found, module=module, home=home)
         reasons = _rehearse_apart(snapshot)
-    except SoroiError as error:
-        why = Reason("error", error.message, manifest, facts=error.to_dict())
+    except Exception as error:  # whatever keeps it from loading here keeps it from being released
+        facts = error.to_dict() if isinstance(error, SoroiError) else {}
+        why = Reason("error", describe(error), manifest, facts=facts)
         return Finding(False, Reason("loads", f"{manifest} does not load here", manifest, because=(why,)))
     bad = tuple(reason for reason in reasons if reason.kind != "answers")
     if bad:
@@ -74,7 +76,12 @@ def _rehearse_one(engine: Engine, serving: Serving, part: DecisionPart) -> Reaso
     places = np.arange(len(rows), dtype=np.intp)
     faults: list[Reason] = []
     for step in part.steps:
-        failures = evaluation.score(step.model, places, Ticket()).failures
+        try:
+            failures = engine.runner.run(partial(evaluation.score, step.model, places), _ENOUGH_SECONDS).failures
+        except Late:
+            text = f"'{step.name}' was not done after {_ENOUGH_SECONDS:g} s"
+            faults.append(Reason(Outcome.LATE.value, text, step.name))
+            continue
         if len(failures) == len(rows):
             outcome, why = failures[0]
             faults.append(Reason(outcome.value, f"'{step.name}' answers none of {len(rows)} rows: {why}", step.name))
