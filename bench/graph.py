@@ -176,7 +176,7 @@ def measure(size: Size, work: Path, *, reuse: bool) -> dict[str, Any]:
 def ask_shell(name: str, folder: Path, size: Size, work: Path) -> dict[str, Any]:
     """A question from the shell: the first time, again, and after one more edit."""
     first = shell_call(name, folder, work)
-    later = [shell_call(name, folder, work) for _ in range(3)]
+    later = [shell_call(name, folder, work) for _ in range(3 if first["wall"] < 10.0 else 1)]
     apply_edit(folder, one_edit(size.nodes, 0 if name == "status" else 1))
     edited = shell_call(name, folder, work)
     middle = {key: median(one[key] for one in later) for key in later[0]}
@@ -290,15 +290,20 @@ def show_size(found: dict[str, Any]) -> None:
 
 def show_linearity(found: Sequence[dict[str, Any]]) -> None:
     """Print how the time for each node grows with their number; 1.0 throughout is linear."""
-    kinds = [(f"{name}, warm", lambda one, n=name: one["warm"][n]["wall"]) for name in ("status", "plan")]
-    kinds += [(f"{name}, shell", lambda one, n=name: one["shell"][n]["later"]["wall"]) for name in ("status", "plan")]
-    kinds.append(("peak memory, warm", lambda one: one["warm"]["rss"]))
     rows = []
-    for title, pick in kinds:
-        base = pick(found[0]) / found[0]["nodes"]
-        rows.append([title, *(f"{pick(one):,.2f} (x{pick(one) / one['nodes'] / base:.2f})" for one in found)])
+    for title, key in (("status, warm", "status"), ("plan, warm", "plan")):
+        rows.append([title, *growth([one["warm"][key]["wall"] for one in found], found)])
+    for title, key in (("status, shell, again", "status"), ("plan, shell, again", "plan")):
+        rows.append([title, *growth([one["shell"][key]["later"]["wall"] for one in found], found)])
+    rows.append(["peak memory, warm", *growth([one["warm"]["rss"] for one in found], found)])
     head = ["", *(f"{one['nodes']:,} ({one['versions']:,} v.)" for one in found)]
     table("Growth: seconds or MiB (and per node, against the smallest)", head, rows)
+
+
+def growth(values: Sequence[float], found: Sequence[dict[str, Any]]) -> list[str]:
+    """Each value, and how it stands for each node against the first."""
+    base = values[0] / found[0]["nodes"]
+    return [f"{value:,.2f} (x{value / one['nodes'] / base:.2f})" for value, one in zip(values, found, strict=True)]
 
 
 def show_goals(found: dict[str, Any]) -> None:

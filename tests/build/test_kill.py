@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.projects import SMALL, Tiny, built, write_project
 
@@ -172,8 +173,6 @@ def test_a_process_killed_at_any_moment_leaves_a_legal_state_and_work_goes_on(wa
 
 
 def test_the_processes_of_a_killed_build_die_with_it(watcher: Watcher) -> None:
-    import psutil
-
     kill_often(watcher, KILLS_WITH_PROCESSES, " pool")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -184,11 +183,8 @@ def test_the_processes_of_a_killed_build_die_with_it(watcher: Watcher) -> None:
     raise AssertionError(f"left behind: {left}")
 
 
-def belongs(process: object, folder: Path) -> bool:
+def belongs(process: psutil.Process, folder: Path) -> bool:
     """Whether a process works in the project's folder."""
-    import psutil
-
-    assert isinstance(process, psutil.Process)
     try:
         return Path(process.cwd()) == folder
     except (psutil.Error, OSError):

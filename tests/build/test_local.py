@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.projects import FEBRUARY, SMALL, InlineExecutor, Maker, Tiny, edit, ids, states
 
@@ -57,7 +57,8 @@ def test_what_a_function_prints_and_warns_is_its_log(tiny: Tiny) -> None:
     edit(
         tiny.folder,
         GUESS,
-        '    import os, warnings\n    print("by python")\n    os.system("echo from below")\n    warnings.warn("careful now")\n',
+        '    import os, warnings\n    print("by python")\n'
+        '    os.system("echo from below")\n    warnings.warn("careful now")\n',
     )
     result = tiny.attempt("careful", executor=LocalExecutor(1))
     assert result.ok

@@ -13,8 +13,10 @@ from tests.projects import FEBRUARY, LATER, SMALL, InlineExecutor, Maker, Tiny, 
 
 from soroi.base.errors import BuildError, DeclarationError, UnknownNameError
 from soroi.base.runtime import CountingIds, ManualClock, Runtime
+from soroi.build.request import BuildRequest
 from soroi.build.run import Run
 from soroi.build.work import WorkPlan
+from soroi.project.building import Building
 from soroi.store import RunRecord
 
 ALL = {
@@ -375,11 +377,10 @@ def test_ids_and_times_come_from_the_runtime(make: Maker, tmp_path: Path) -> Non
 
 
 def test_a_plan_that_cannot_go_on_is_an_error_and_no_endless_loop(tiny: Tiny) -> None:
-    code = tiny.project._capture()
-    from soroi.build.request import BuildRequest
-
+    project = tiny.project
+    code = Building(project.config, project.store, project.runtime)._run_code
     broken = WorkPlan(("careful",), {}, frozenset({"careful"}))
-    run = Run(tiny.project.store, code, broken, BuildRequest(("careful",)), runtime=tiny.project.runtime)
+    run = Run(tiny.project.store, code, broken, BuildRequest(("careful",)), {}, runtime=tiny.project.runtime)
     with pytest.raises(BuildError, match="cannot go on: careful"):
         run.go(InlineExecutor())
 

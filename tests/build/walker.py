@@ -19,6 +19,7 @@ from tests.projects import InlineExecutor, Tiny
 import soroi.build.local
 import soroi.build.worker
 from soroi.build.executor import Executor
+from soroi.store import HeadRecord
 
 
 def walk(folder: Path, chance: random.Random, executor: Callable[[], Executor]) -> None:
@@ -48,7 +49,7 @@ def walk(folder: Path, chance: random.Random, executor: Callable[[], Executor]) 
         tell("live", tiny.project.release().head.manifest)
 
 
-def history(tiny: Tiny) -> list[object]:
+def history(tiny: Tiny) -> list[HeadRecord]:
     """The moves of production, newest first."""
     with tiny.project.store.catalogue.read() as tx:
         return list(tx.heads.history("production"))

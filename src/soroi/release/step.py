@@ -92,6 +92,8 @@ def _needed(
     found: dict[str, VersionHead] = {}
     missing: dict[str, Reason] = {}
     waiting = [(node.name, "the project") for node in graph.of_kind(NodeKind.DECISION)]
+    if not waiting:
+        return {}, [Reason("missing", "no decision is declared, so there is nothing to release")]
     while waiting:
         name, wanted_by = waiting.pop()
         if name in found or name in missing:

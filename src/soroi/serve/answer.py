@@ -34,10 +34,13 @@ class Outcome(enum.StrEnum):
     CANNOT_SAY = "cannot_say"
     """A rule returned ``None``."""
 
+    UNKNOWN_PART = "unknown_part"
+    """The row belongs to a part of a family that has no version, and the family has no parent."""
+
     @property
     def is_fall(self) -> bool:
         """Whether something went wrong, rather than having been asked without being sure."""
-        return self in (Outcome.MISSING_FEATURE, Outcome.RAISED, Outcome.LATE)
+        return self in (Outcome.MISSING_FEATURE, Outcome.RAISED, Outcome.LATE, Outcome.UNKNOWN_PART)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import numpy as np
 from soroi.serve.answer import Outcome, Step
 from soroi.serve.evaluation import Evaluation, Places, Scored, describe
 from soroi.serve.runner import Late, Runner, Ticket
-from soroi.serve.snapshot import DecisionPart, RulePart, StepPart
+from soroi.serve.snapshot import DecisionPart, FamilyStep, RulePart, StepPart
 
 FAIL_SAFE = "fail_safe"
 """Name of the last step."""
@@ -90,7 +90,7 @@ def run_cascade(decision: DecisionPart, evaluation: Evaluation, budget: Budget, 
     waiting: Places = np.arange(count, dtype=np.intp)
     for step in decision.steps:
         if waiting.size:
-            waiting = _ask_model(step, waiting, evaluation, outcomes, budget, runner)
+            waiting = _ask_step(step, waiting, evaluation, outcomes, budget, runner)
     for rule in decision.rules:
         if waiting.size:
             waiting = _ask_rule(decision, rule, waiting, evaluation, outcomes, budget, runner)
@@ -101,6 +101,34 @@ def run_cascade(decision: DecisionPart, evaluation: Evaluation, budget: Budget, 
         for place in waiting.tolist():
             outcomes.paths[place].append(last)
     return outcomes
+
+
+def _ask_step(
+    step: StepPart | FamilyStep,
+    waiting: Places,
+    evaluation: Evaluation,
+    outcomes: Outcomes,
+    budget: Budget,
+    runner: Runner,
+) -> Places:
+    """Ask one step for the rows that wait: of a family, for each part its own sibling."""
+    if isinstance(step, StepPart):
+        return _ask_model(step, waiting, evaluation, outcomes, budget, runner)
+    asked: dict[str, tuple[StepPart, list[int]]] = {}
+    unknown: dict[int, tuple[Outcome, str | None]] = {}
+    for place in waiting.tolist():
+        value = evaluation.rows.row(place).get(step.per)
+        sibling = step.parts.get(str(value), step.parent) if value is not None else step.parent
+        if sibling is None:
+            unknown[place] = (Outcome.UNKNOWN_PART, f"'{step.name}' has no part for {step.per} = {value!r}")
+        else:
+            asked.setdefault(sibling.name, (sibling, []))[1].append(place)
+    rest = _fall(waiting, unknown, outcomes, _notes(step.name, "model", step.versions, 0.0))
+    left = [rest]
+    for sibling, places in asked.values():
+        here: Places = np.asarray(places, dtype=np.intp)
+        left.append(_ask_model(sibling, here, evaluation, outcomes, budget, runner))
+    return np.sort(np.concatenate(left))
 
 
 def _ask_model(

@@ -16,11 +16,22 @@ from soroi.base.errors import CorruptError, RefusedError
 from soroi.build.code import lay_out
 from soroi.codebase import Codebase, load
 from soroi.declare.edge import Role
+from soroi.declare.node import NodeId
 from soroi.evidence import ThresholdFit
 from soroi.release.manifest import Manifest
 from soroi.scoring import Canary, InputColumn, SavedModel, Scorer, load_model
 from soroi.serve.rows import RowSchema
-from soroi.serve.snapshot import Context, DecisionPart, FeaturePart, ModelPart, RulePart, Snapshot, StepPart
+from soroi.serve.snapshot import (
+    Context,
+    DecisionPart,
+    FamilyStep,
+    FeaturePart,
+    ModelPart,
+    RulePart,
+    Snapshot,
+    StepPart,
+    members,
+)
 from soroi.serve.tables import SourceBase
 from soroi.store import Store, VersionRecord
 
@@ -117,8 +128,10 @@ class _Loading:
     def _read_records(self) -> None:
         data = [version for use in self._manifest.data.values() for version in use["versions"]]
         with self._store.catalogue.read() as tx:
+            self._records = tx.versions.get_many({*self._manifest.picks.values(), *data})
             for version in (*self._manifest.picks.values(), *data):
-                self._records[version] = tx.versions.get(version)
+                if version not in self._records:
+                    tx.versions.get(version)  # raises, naming what is near
 
     def _share(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         found = _SHARED.get(key, make)
@@ -145,7 +158,7 @@ class _Loading:
 
     def _decision(self, record: VersionRecord) -> DecisionPart:
         plan = msgspec.json.decode(self._object(record, "plan"))
-        steps = tuple(self._step(record, step) for step in plan["steps"])
+        steps = tuple(self._any_step(record, step) for step in plan["steps"])
         spine = self._spine(record, steps)
         node = self._code(record).graph[record.node]
         rules = tuple(RulePart(rule.__name__, rule) for rule in node.spec.fallbacks)
@@ -164,12 +177,23 @@ class _Loading:
             doc=node.doc,
         )
 
-    def _step(self, decision: VersionRecord, step: dict[str, Any]) -> StepPart:
-        record = self._picked(step["threshold"], decision.id)
+    def _any_step(self, decision: VersionRecord, step: dict[str, Any]) -> StepPart | FamilyStep:
+        if step.get("per") is None:
+            return self._step(decision, step["threshold"], step.get("band"))
+        bands = step.get("bands", {})
+        found: dict[str, StepPart] = {}
+        for node in self._manifest.picks:
+            name = NodeId.parse(node)
+            if name.name == step["threshold"] and name.part is not None:
+                found[name.part] = self._step(decision, node, bands.get(node))
+        parent = found.pop(step["parent"], None) if step["parent"] is not None else None
+        return FamilyStep(step["threshold"], step["per"], found, parent, {decision.node: decision.id})
+
+    def _step(self, decision: VersionRecord, node: str, band: dict[str, float] | None) -> StepPart:
+        record = self._picked(node, decision.id)
         fit = msgspec.json.decode(self._object(record, "fit"), type=ThresholdFit)
         (cuts,) = (edge for edge in record.edges if edge.role == Role.CUTS.value)
         model = self._model(cuts.name, record.id)
-        band = step.get("band")
         return StepPart(
             name=record.node,
             model=model,
@@ -221,8 +245,9 @@ class _Loading:
             )
         return self._features[node]
 
-    def _spine(self, record: VersionRecord, steps: Iterable[StepPart]) -> _Spine:
-        parts = {node: part for step in steps for node, part in step.model.all_features().items()}
+    def _spine(self, record: VersionRecord, steps: Iterable[StepPart | FamilyStep]) -> _Spine:
+        asked = [one for step in steps for one in members(step)]
+        parts = {node: part for step in asked for node, part in step.model.all_features().items()}
         spines = {part.spine for part in parts.values()}
         if len(spines) != 1:
             named = ", ".join(f"{part.node} ({part.spine})" for part in parts.values())
@@ -231,7 +256,15 @@ class _Loading:
                 hint="let every @so.features that a decision needs name the same source first",
             )
         data = self._newest(spines.pop())
-        return self._share(("spine", data.id, data.outputs["table"]), lambda: self._read_spine(data))
+        spine = self._share(("spine", data.id, data.outputs["table"]), lambda: self._read_spine(data))
+        for step in steps:
+            if isinstance(step, FamilyStep) and step.per not in spine.schema.schema:
+                raise RefusedError(
+                    f"{record.id} cannot be asked: '{step.name}' is parted by '{step.per}', which is no column of "
+                    f"the source '{data.node}' that requests bring",
+                    hint=f"add the column '{step.per}' to '{data.node}', or part the family by one of its columns",
+                )
+        return spine
 
     def _newest(self, source: str) -> VersionRecord:
         """The newest version of a source among those that the manifest rests on."""

@@ -115,6 +115,36 @@ class StepPart:
 
 
 @dataclass(frozen=True)
+class FamilyStep:
+    """One step of a cascade that asks a family: which sibling, says a column of the row."""
+
+    name: str
+    """Name of the family of thresholds."""
+
+    per: str
+    """Column of the spine whose value says which part a row belongs to."""
+
+    parts: Mapping[str, StepPart]
+    """What is asked for the rows of each part, by part."""
+
+    parent: StepPart | None
+    """What is asked for rows of other parts; ``None``: they go on to the next step."""
+
+    versions: Mapping[str, str]
+    """The version of the decision, for what no sibling could be asked."""
+
+    @property
+    def members(self) -> tuple[StepPart, ...]:
+        """Everything that may be asked."""
+        return (*self.parts.values(), *([self.parent] if self.parent is not None else []))
+
+
+def members(step: StepPart | FamilyStep) -> tuple[StepPart, ...]:
+    """Everything that a step may ask: itself, or the siblings of a family."""
+    return step.members if isinstance(step, FamilyStep) else (step,)
+
+
+@dataclass(frozen=True)
 class RulePart:
     """A fallback rule."""
 
@@ -138,7 +168,7 @@ class DecisionPart:
     spine: RowSchema
     """The columns of the rows that are decided on."""
 
-    steps: tuple[StepPart, ...]
+    steps: tuple[StepPart | FamilyStep, ...]
     """The cascade."""
 
     rules: tuple[RulePart, ...]

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+import soroi as so
+from soroi.base.errors import DeclarationError
+from soroi.declare.objective import Constraint, Objective
+
+
+def test_a_metric_compared_with_a_number_is_a_constraint() -> None:
+    assert so.precision >= 0.9 == Constraint("precision", ">=", 0.9) or True
+    assert (so.precision >= 0.9) == Constraint("precision", ">=", 0.9)
+    assert (so.false_positive_rate <= 0.01) == Constraint("false_positive_rate", "<=", 0.01)
+    assert str(so.alert_rate <= 0.05) == "alert_rate <= 0.05"
+
+
+@pytest.mark.parametrize("level", [-0.01, 1.01, 90, float("nan")])
+def test_a_bound_is_a_share(level: float) -> None:
+    with pytest.raises(DeclarationError, match="not a share"):
+        so.precision >= level  # noqa: B015 (comparing is the test)
+
+
+def test_a_constraint_is_no_truth_value() -> None:
+    with pytest.raises(DeclarationError, match="give one bound"):
+        bool(so.precision >= 0.9)
+
+
+def test_an_objective_is_plain_data() -> None:
+    assert Objective(so.recall, so.precision >= 0.9, 0.9).to_dict() == {
+        "maximise": "recall",
+        "subject_to": {"metric": "precision", "operator": ">=", "level": 0.9},
+        "confidence": 0.9,
+    }
+    assert Objective(so.f1).to_dict()["subject_to"] is None
