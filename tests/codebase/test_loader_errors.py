@@ -125,6 +125,18 @@ WRONG = {
     "a metric in quotes": Wrong(
         'cut = so.threshold(quick, maximise="recall")', 1, "maximise='recall' is not a metric", "so.recall"
     ),
+    "a metric that cannot be maximised": Wrong(
+        "cut = so.threshold(quick, maximise=so.false_positive_rate)",
+        1,
+        "false_positive_rate cannot be maximised",
+        "maximise one of recall",
+    ),
+    "a metric that cannot be bounded": Wrong(
+        "cut = so.threshold(quick, maximise=so.recall, subject_to=so.f1 >= 0.5)",
+        1,
+        "f1 cannot be bounded",
+        "bound one of",
+    ),
     "a constraint that is none": Wrong(
         "cut = so.threshold(quick, maximise=so.recall, subject_to=0.9)",
         1,

@@ -38,8 +38,19 @@ def test_no_option_is_both_behaviour_and_description(spec: Any) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda one: type(one).__name__)
 def test_every_option_counts_as_one_of_the_two(spec: Any) -> None:
     told = spec.behaviour().keys() | spec.description().keys()
-    fields = {one.name for one in dataclasses.fields(spec)} - {"files", "objective"}
+    fields = {one.name for one in dataclasses.fields(spec)} - {"files", "objective", "per", "part"}
     assert fields - told == set()
+
+
+def test_the_part_of_a_family_is_behaviour() -> None:
+    split = so.by_time(test="7d")
+    specs = [
+        ModelSpec("bad", split),
+        ModelSpec("bad", split, per="city", part="a"),
+        ModelSpec("bad", split, per="city"),
+    ]
+    specs += [ModelSpec("bad", split, per="city", part="b"), ModelSpec("bad", split, per="topic", part="a")]
+    assert len({canonical(one.behaviour()) for one in specs}) == 4, "without a part all rows count, whatever the column"
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda one: type(one).__name__)

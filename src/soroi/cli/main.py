@@ -22,12 +22,14 @@ COMMANDS = {
     "Build": {
         "status": "What is fresh, what is stale and why, what is staged and live.",
         "build": "Make candidates; nothing that is staged or live changes.",
+        "graph": "Draw the graph: what rests on what, and what a node reaches.",
     },
     "Release": {
         "plan": "What a release would do, what stands in its way, and what to do next.",
         "stage": "Gather versions for the next release; seals the set when it is in step.",
         "release": "Make the staged set live: all of it, or none.",
         "rollback": "Go back to an earlier release.",
+        "waive": "Let a node that is behind pass, by your signed word.",
     },
     "Run": {
         "serve": "Answer over HTTP.",

@@ -14,19 +14,29 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from soroi.project import Project
-    from soroi.release import PlanNode, ReleasePlan
+    from soroi.release import PlanNode, ReleasePlan, WhatIf
 
 
-def plan(environment: str = "production", *, explain: str | None = None, common: Common | None = None) -> int:
+def plan(
+    environment: str = "production",
+    *,
+    explain: str | None = None,
+    what_if: str | None = None,
+    common: Common | None = None,
+) -> int:
     """What a release would do, what stands in its way, and what to do next. Changes nothing.
 
     Args:
         environment: The head that would be moved.
         explain: Tell the whole tree of reasons of this node.
+        what_if: Tell what a change of this node would reach, before it is made.
     """
     common = common or Common()
     with opened(common) as project:
-        if explain is not None:
+        if what_if is not None:
+            found = project.what_if(what_if)
+            show(common, found.to_dict(), *_reach_lines(found))
+        elif explain is not None:
             _explain(common, project, project.plan(environment), explain)
         else:
             made = project.plan(environment)
@@ -64,6 +74,29 @@ def _verdict(made: ReleasePlan) -> RenderableType:
 def _row(one: PlanNode) -> list[Any]:
     took = brief(one.seconds) if one.seconds is not None else ""
     return [one.node, styled(one.action.value, "yellow"), ", ".join(one.reaches), took, brief_reasons(one.because)]
+
+
+def _reach_lines(found: WhatIf) -> list[RenderableType]:
+    """The blast radius for people."""
+    work = [one for one in found.affected if one.work.is_work]
+    rows = [
+        [one.node, one.kind.value, one.work.value, "live" if one.live else "", one.owner or "", _took(one.seconds)]
+        for one in found.affected
+    ]
+    decisions = f"the decisions {', '.join(found.decisions)}" if found.decisions else "no decision"
+    return [
+        styled(f"A change of {found.node} would reach {len(found.affected) - 1} nodes and {decisions}.", "bold"),
+        "",
+        table(("node", "kind", "would need", "", "owner", "took"), rows),
+        "",
+        f"At most {len(work)} nodes would be built, in about {brief(found.seconds)} one after the other; "
+        "an equal output stops the chain earlier.",
+        *([f"It concerns {', '.join(found.owners)}."] if found.owners else []),
+    ]
+
+
+def _took(seconds: float | None) -> str:
+    return brief(seconds) if seconds is not None else ""
 
 
 def _explain(common: Common, project: Project, made: ReleasePlan, name: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def stage(
     *wanted: str,
     everything: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    behind: Annotated[bool, Parameter(negative=())] = False,
     remove: Annotated[list[str] | None, Parameter(negative=())] = None,
     best: str | None = None,
     note: str = "",
@@ -33,19 +34,20 @@ def stage(
     Args:
         wanted: Versions (careful@3f9a1c2b7d10), or nodes: their newest version as declared.
         everything: Stage every node that answers.
+        behind: Stage what is out of step, as it was built since.
         remove: Take this node out. May be given several times.
         best: Of each node named, the candidate with the best figure of this name, such as roc_auc.
         note: Why, in your words.
     """
     common = common or Common()
-    if not (wanted or everything or remove):
+    if not (wanted or everything or remove or behind):
         raise ConfigError(
             "nothing to stage was named", hint="name versions or nodes, or soroi stage --all", fields=["wanted"]
         )
     with opened(common) as project:
         choices = choose_best(project, wanted, best) if best is not None else {}
         named = [choices[one].best.id if one in choices else one for one in wanted]
-        done = project.stage(*named, everything=everything, remove=tuple(remove or ()), note=note)
+        done = project.stage(*named, everything=everything, behind=behind, remove=tuple(remove or ()), note=note)
     data: dict[str, Any] = {**done.to_dict(), "chosen": {node: choice_dict(one) for node, one in choices.items()}}
     show(common, data, *[_told(one) for one in choices.values()], *stage_lines(done))
     return 0

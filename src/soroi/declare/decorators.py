@@ -21,7 +21,7 @@ from soroi.declare.declaration import (
 from soroi.declare.edge import Role
 from soroi.declare.lifecycle import Deprecation
 from soroi.declare.node import NAME, Access, Group, NodeKind
-from soroi.declare.objective import Constraint, Metric, Objective
+from soroi.declare.objective import MAXIMISABLE, Constraint, Metric, Objective
 from soroi.declare.spec import (
     CascadeStep,
     DatasetSpec,
@@ -268,6 +268,10 @@ def threshold(
     if not isinstance(maximise, Metric):
         raise DeclarationError(
             f"maximise={maximise!r} is not a metric", hint="such as maximise=so.recall, without quotes", where=place
+        )
+    if maximise.name not in MAXIMISABLE:
+        raise DeclarationError(
+            f"{maximise.name} cannot be maximised", hint="maximise one of " + ", ".join(MAXIMISABLE), where=place
         )
     if subject_to is not None and not isinstance(subject_to, Constraint):
         raise DeclarationError(

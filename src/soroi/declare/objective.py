@@ -52,10 +52,20 @@ class Metric:
 
 
 def _share(name: str, level: float) -> float:
+    if name not in CONSTRAINABLE:
+        raise DeclarationError(
+            f"{name} cannot be bounded: it has no exact test", hint="bound one of " + ", ".join(CONSTRAINABLE)
+        )
     if not 0.0 <= float(level) <= 1.0:
         raise DeclarationError(f"{name} is bounded by {level}, which is not a share", hint="give a number in [0, 1]")
     return float(level)
 
+
+MAXIMISABLE = ("recall", "precision", "alert_rate", "accuracy", "f1")
+"""Names of the metrics that a threshold can make as large as possible."""
+
+CONSTRAINABLE = ("recall", "precision", "false_positive_rate", "alert_rate")
+"""Names of the metrics that can be bounded: shares whose binomial tail is exact."""
 
 recall = Metric("recall")
 precision = Metric("precision")

@@ -235,12 +235,20 @@ class Project(Rich):
         )
         return building.run(request, named, progress, executor)
 
-    def stage(self, *wanted: str, everything: bool = False, remove: Sequence[str] = (), note: str = "") -> StageOutcome:
+    def stage(
+        self,
+        *wanted: str,
+        everything: bool = False,
+        behind: bool = False,
+        remove: Sequence[str] = (),
+        note: str = "",
+    ) -> StageOutcome:
         """Put versions into staging; seals a manifest when the set is in step.
 
         Args:
             *wanted: Ids of versions, or of nodes (the newest version built as declared).
             everything: Stage every node that answers and was built.
+            behind: Stage what is out of step, as it was built since.
             remove: Ids of nodes to take out.
             note: Why.
 
@@ -251,6 +259,9 @@ class Project(Rich):
         """
         self._forget_parts()
         members = [one for text in wanted for one in (self.graph.expand([text]) if self._names(text) else [text])]
+        if behind:
+            with self.store.catalogue.read() as tx:
+                members += [one for one in self._report(tx).behind if one not in members]
         if everything:
             with self.store.catalogue.read() as tx:
                 built = tx.versions.counts()

@@ -10,6 +10,7 @@ from soroi.base.duration import brief
 from soroi.base.errors import UnknownNameError
 from soroi.base.reason import Reason
 from soroi.build.reference import VersionIndex
+from soroi.evidence import ALWAYS, NEVER
 from soroi.project.render import figure_text
 from soroi.store import ManifestRecord, Transaction, VersionRecord
 from soroi.store.answers import AnswerLog
@@ -115,9 +116,14 @@ def _policy(decision: VersionRecord) -> str:
     steps = []
     for step in decision.facts["steps"]:
         band = step.get("band")
-        sure = f" when ≤ {band['low']:.3f} or ≥ {band['high']:.3f}" if band else ""
-        steps.append(f"{step['threshold']}{sure}")
+        steps.append(f"{step['threshold']}{_sure(band)}" if band else step["threshold"])
     return f"{', then '.join(steps)}; deadline {brief(decision.facts['deadline'])}"
+
+
+def _sure(band: Mapping[str, float]) -> str:
+    sides = [f"≤ {band['low']:.3f}"] if band["low"] > ALWAYS else []
+    sides += [f"≥ {band['high']:.3f}"] if band["high"] < NEVER else []
+    return f" when {' or '.join(sides)}" if sides else " when sure, which it never is"
 
 
 def _version(record: VersionRecord, index: VersionIndex, seen: frozenset[str] = frozenset()) -> Reason:

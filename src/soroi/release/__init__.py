@@ -5,9 +5,12 @@ from soroi.release.manifest import Manifest, read_manifest, seal
 from soroi.release.plan import PlanNode, ReleasePlan, make_plan
 from soroi.release.staging import Chooser, StageOutcome, stage
 from soroi.release.step import StepReport, check_step
+from soroi.release.waiver import Waived, waive
+from soroi.release.what_if import Affected, WhatIf, what_if
 
 __all__ = [
     "LOADS",
+    "Affected",
     "Chooser",
     "Manifest",
     "PlanNode",
@@ -15,6 +18,8 @@ __all__ = [
     "ReleasePlan",
     "StageOutcome",
     "StepReport",
+    "Waived",
+    "WhatIf",
     "check_step",
     "make_plan",
     "read_manifest",
@@ -22,4 +27,6 @@ __all__ = [
     "rollback",
     "seal",
     "stage",
+    "waive",
+    "what_if",
 ]
