@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -60,8 +61,8 @@ class Page:
         port = int(command.split("--port ")[1].split()[0])
         until = time.monotonic() + 60
         while time.monotonic() < until and process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
                     return
             time.sleep(0.1)
         raise AssertionError(f"$ {command} did not start")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -35,7 +36,10 @@ def serve(
         if common.json:
             write_json({"address": address, "environment": environment, "project": config.name})
         else:
-            console(sys.stderr).print(f"{config.name} answers at {address} ({environment}); stop with Ctrl-C")
+            told = f"{config.name} listens at {address}, loading what is live in {environment}; stop with Ctrl-C"
+            console(sys.stderr).print(told)
 
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("soroi").setLevel(logging.INFO)
     run_server(config, host=host, port=port, environment=environment, ready=ready)
     return 0

@@ -21,7 +21,7 @@ from soroi.declare.declaration import (
 from soroi.declare.edge import Role
 from soroi.declare.lifecycle import Deprecation
 from soroi.declare.node import NAME, Access, Group, NodeKind
-from soroi.declare.objective import MAXIMISABLE, Constraint, Metric, Objective
+from soroi.declare.objective import CONSTRAINABLE, MAXIMISABLE, Constraint, Metric, Objective
 from soroi.declare.spec import (
     CascadeStep,
     DatasetSpec,
@@ -276,6 +276,12 @@ def threshold(
     if subject_to is not None and not isinstance(subject_to, Constraint):
         raise DeclarationError(
             f"subject_to={subject_to!r} is not a constraint", hint="such as so.precision >= 0.9", where=place
+        )
+    if subject_to is not None and subject_to.metric not in CONSTRAINABLE:
+        raise DeclarationError(
+            f"{subject_to.metric} cannot be bounded: it has no exact test",
+            hint="bound one of " + ", ".join(CONSTRAINABLE),
+            where=place,
         )
     if not 0.5 <= confidence < 1.0:
         raise DeclarationError(
