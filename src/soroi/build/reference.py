@@ -55,6 +55,10 @@ class VersionIndex:
         self._records |= self._tx.versions.get_many(one for one in wanted if one not in self._records)
         return {one: self._records[one] for one in wanted}
 
+    def built_as(self, definitions: Iterable[str]) -> dict[str, list[VersionHead]]:
+        """The versions with some definitions, by node, newest first."""
+        return self._tx.versions.built_as(definitions)
+
     def sources(self, version: str) -> frozenset[str]:
         """Ids of the source versions that a version rests on."""
         waiting = [version]

@@ -118,8 +118,8 @@ class StatusInputs:
     references: References
     """What staging and production hold."""
 
-    declared: Mapping[str, Sequence[VersionHead]]
-    """The versions of each node that were built as it is declared now, newest first."""
+    declared: Mapping[str, VersionHead]
+    """The newest version of each node that was built as it is declared now."""
 
     newest: Mapping[str, VersionHead]
     """The newest version of each node."""
@@ -143,31 +143,40 @@ class StatusInputs:
 def statuses(inputs: StatusInputs) -> dict[str, NodeStatus]:
     """The status of every node, producers before consumers."""
     made: dict[str, NodeStatus] = {}
-    judged = _judged(inputs)
+    known = inputs.references.known
+    judged, others = _judged(inputs)
+    known.load(one.id for one in judged.values())
     changed = [head.id for name, head in judged.items() if not _as_declared(inputs, name, head)]
-    stored = inputs.references.known.get_many(changed)
+    stored = known.get_many(changed)
     notes = deprecation_notes(inputs.graph)
     for node in inputs.graph:
-        one = _status(_Judging(node, judged, stored, made, inputs))
+        one = _status(_Judging(node, judged, others, stored, made, inputs))
         deprecated = tuple(reason.text for reason in notes.get(node.name, ()))
         made[node.name] = replace(one, notes=(*one.notes, *deprecated)) if deprecated else one
     return made
 
 
-def _judged(inputs: StatusInputs) -> dict[str, VersionHead]:
+def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], dict[str, list[VersionHead]]]:
     """The version of each node that is judged: the staged one, else the live one, else the newest that was built as
-    declared, else the newest. One built as declared stands in for it when its output is equal."""
-    judged: dict[str, VersionHead] = {}
+    declared, else the newest. One built as declared stands in for it when its output is equal.
+
+    Returns:
+        The versions judged, by node; and of nodes whose staged version is another, all that were built as declared.
+    """
+    found: dict[str, VersionHead] = {}
     for node in inputs.graph:
-        declared = inputs.declared.get(node.name, ())
-        found = inputs.references.find(node.name) or next(iter(declared), None) or inputs.newest.get(node.name)
-        if found is None:
-            continue
-        if node.kind not in RUNS_WHEN_SERVING and not _as_declared(inputs, node.name, found):
-            found = next((one for one in declared if one.output == found.output), found)
-        judged[node.name] = found
-    inputs.references.known.load(one.id for one in judged.values())
-    return judged
+        name = node.name
+        head = inputs.references.find(name) or inputs.declared.get(name) or inputs.newest.get(name)
+        if head is not None:
+            found[name] = head
+    changed = [name for name, head in found.items() if not _as_declared(inputs, name, head)]
+    asked = (inputs.fingerprints[name].behaviour for name in changed if name in inputs.declared)
+    others = inputs.references.known.built_as(asked)
+    for name in changed:
+        if inputs.graph[name].kind not in RUNS_WHEN_SERVING:
+            equal = (one for one in others.get(name, ()) if one.output == found[name].output)
+            found[name] = next(equal, found[name])
+    return found, others
 
 
 def _as_declared(inputs: StatusInputs, name: str, head: VersionHead) -> bool:
@@ -181,6 +190,7 @@ class _Judging:
 
     node: Node
     judged: Mapping[str, VersionHead]
+    others: Mapping[str, Sequence[VersionHead]]
     stored: Mapping[str, VersionRecord]
     made: Mapping[str, NodeStatus]
     inputs: StatusInputs
@@ -214,8 +224,8 @@ def _status(judging: _Judging) -> NodeStatus:
     _upstream(judging, head, causes, unknown)
     _data(judging, head, causes, notes)
     state = State.UNKNOWN if unknown else State.STALE if causes else State.FRESH
-    declared = inputs.declared.get(node.name, ())
-    equal = any(one.output == head.output for one in declared)
+    declared = judging.others.get(node.name, ())
+    equal = stored is None or any(one.output == head.output for one in declared)
     ready = next((one.id for one in declared if one.id != head.id), None)
     return NodeStatus(
         state=state,

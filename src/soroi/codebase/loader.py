@@ -20,6 +20,7 @@ from typing import Any
 
 from soroi.base.errors import DeclarationError, SoroiError
 from soroi.codebase.bundle import is_own_file
+from soroi.declare.behaviour_source import remember_run
 from soroi.declare.declaration import Declaration, collecting, declaration_of
 from soroi.declare.graph import Graph
 from soroi.declare.node import NodeKind
@@ -42,6 +43,7 @@ class Codebase:
         self.module = module
         self._code_base = self.home if named_home else self.root
         self.modules: dict[str, ModuleType] = {}
+        self._owned: dict[str, bool] = {}
         with _LOCK:
             with collecting() as made:
                 self._load(module)
@@ -60,7 +62,10 @@ class Codebase:
 
     def owns(self, name: str) -> bool:
         """Whether a module of that name belongs to the project."""
-        return self._path(name.partition(".")[0]) is not None
+        top = name.partition(".")[0]
+        if top not in self._owned:
+            self._owned[top] = self._path(top) is not None
+        return self._owned[top]
 
     @contextlib.contextmanager
     def visible(self) -> Iterator[None]:
@@ -112,7 +117,10 @@ class Codebase:
     def _run(self, module: ModuleType, path: Path) -> None:
         try:
             shown = self._code_base / path.relative_to(self.root)
-            code = compile(path.read_bytes(), str(shown), "exec", dont_inherit=True)
+            content = path.read_bytes()
+            code = compile(content, str(shown), "exec", dont_inherit=True)
+            with contextlib.suppress(UnicodeDecodeError):
+                remember_run(str(shown), content.decode("utf-8"))
             with _shown(self.modules):
                 exec(code, module.__dict__)  # the project's own code: this is what loading means
         except SoroiError as error:

@@ -111,6 +111,22 @@ class _Block:
             self._walk(child, prefix)
 
 
+_RUN: dict[str, str] = {}
+
+
+def remember_run(name: str, text: str) -> None:
+    """Note that the functions that name a file were compiled from exactly this text.
+
+    Where that is known, a definition is found by its name and line; elsewhere it is compiled again and compared with
+    the code that runs.
+
+    Args:
+        name: The file, as functions name it.
+        text: What was compiled.
+    """
+    _RUN[name] = text
+
+
 class SourceFile:
     """One file, parsed."""
 
@@ -129,6 +145,7 @@ class SourceFile:
         self._found: dict[int, tuple[CodeType, Found | str]] = {}
         self._classes: dict[str, Found | None] = {}
         self._module: Found | None = None
+        self._is_run = _RUN.get(name) == text
 
     @property
     def label(self) -> str:
@@ -196,6 +213,10 @@ class SourceFile:
 
     def _in_block(self, block: _Block, code: CodeType) -> FunctionNode | str | None:
         block.index()
+        if self._is_run:
+            here = block.functions.get((code.co_name, code.co_firstlineno), [])
+            if len(here) == 1:
+                return here[0]
         if block.codes is None:
             block.codes = list(nested_codes(self._compiled(block.statement)))
         shape = code_shape(code)

@@ -258,6 +258,23 @@ def threshold(
         doc: Its description.
     """
     place, module = calling_place(1)
+    _check_threshold(model, maximise, subject_to, confidence, place)
+    spec = ThresholdSpec(Objective(maximise, subject_to, confidence))
+    return Declaration(
+        kind=NodeKind.THRESHOLD,
+        make_spec=lambda _: spec,
+        uses=(Use(model, Role.CUTS),),
+        where=place,
+        module=module,
+        name=_valid_name(name, place),
+        group=group,
+        access=_access(access, place),
+        deprecation=deprecated,
+        doc=doc,
+    )
+
+
+def _check_threshold(model: Any, maximise: Any, subject_to: Any, confidence: float, place: str) -> None:
     if isinstance(model, list | tuple | set):
         raise DeclarationError(
             f"a threshold cuts exactly one model, not {len(model)}: a number fitted to the scores of one model "
@@ -287,19 +304,6 @@ def threshold(
         raise DeclarationError(
             f"confidence={confidence} is not in [0.5, 1)", hint="such as confidence=0.95", where=place
         )
-    spec = ThresholdSpec(Objective(maximise, subject_to, confidence))
-    return Declaration(
-        kind=NodeKind.THRESHOLD,
-        make_spec=lambda _: spec,
-        uses=(Use(model, Role.CUTS),),
-        where=place,
-        module=module,
-        name=_valid_name(name, place),
-        group=group,
-        access=_access(access, place),
-        deprecation=deprecated,
-        doc=doc,
-    )
 
 
 class SureStep:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from soroi.base.digest import canonical, digest
+from soroi.base.digest import digest
 from soroi.base.reason import Reason
 from soroi.declare.behaviour import Behaviour, Component, difference, function_behaviour
 from soroi.declare.graph import Graph
@@ -197,6 +197,30 @@ def _parameter(name: str, value: Any) -> Component:
 
 
 def _component(kind: str, label: str, value: Any) -> Component:
-    canonical(value)
-    text = f"{label}{value!r}" if label.endswith("=") else label
-    return Component(digest=digest(kind, value), kind=kind, label=text, source=None, via=None)
+    shown = repr(value)
+    text = f"{label}{shown}" if label.endswith("=") else label
+    return Component(digest=_digest(kind, shown, value), kind=kind, label=text, source=None, via=None)
+
+
+_DIGESTS: dict[tuple[str, str], str] = {}
+_KEPT = 100_000
+
+
+def _digest(kind: str, shown: str, value: Any) -> str:
+    """Digest of plain data. The same values come back in node after node; plain data of one ``repr`` are equal."""
+    if not _is_plain(value):
+        return digest(kind, value)
+    found = _DIGESTS.get((kind, shown))
+    if found is None:
+        if len(_DIGESTS) >= _KEPT:
+            _DIGESTS.clear()
+        found = _DIGESTS[kind, shown] = digest(kind, value)
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) in (type(None), bool, int, float, str):
+        return True
+    if type(value) in (list, tuple):
+        return all(_is_plain(one) for one in value)
+    return type(value) is dict and all(type(key) is str and _is_plain(one) for key, one in value.items())

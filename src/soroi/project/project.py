@@ -321,7 +321,7 @@ class Project(Rich):
             graph=self.graph,
             fingerprints=self.fingerprints,
             references=read_references(tx, self.graph),
-            declared=tx.versions.built_as({one.behaviour for one in self.fingerprints.values()}),
+            declared=tx.versions.newest_built_as({one.behaviour for one in self.fingerprints.values()}),
             newest=tx.versions.newest(self.graph.names),
             counts=tx.versions.counts(),
             seconds=tx.runs.last_seconds(),

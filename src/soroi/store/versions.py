@@ -119,6 +119,25 @@ class Versions:
                 found[head.node].append(head)
         return dict(found)
 
+    def newest_built_as(self, definitions: Iterable[str]) -> dict[str, VersionHead]:
+        """The head of the newest version of each node with one of some definitions, by node.
+
+        Definitions of nodes that behave alike may be equal; each node has its own newest version.
+        """
+        found: dict[str, VersionHead] = {}
+        for chunk in _chunks(definitions):
+            query = (
+                select(func.max(versions.c.seq))
+                .where(versions.c.project == self._bound.project, versions.c.definition.in_(chunk))
+                .group_by(versions.c.node)
+            )
+            rows = self._bound.rows(select(*_HEAD).where(versions.c.seq.in_(query.scalar_subquery())))
+            for head in self._heads(rows, [row.id for row in rows]):
+                known = found.get(head.node)
+                if known is None or known.at <= head.at:
+                    found[head.node] = head
+        return found
+
     def with_output(self, node: str, output: str) -> list[VersionHead]:
         """The heads of the versions of a node that have some output, newest first."""
         mine = (versions.c.project == self._bound.project) & (versions.c.node == node) & (versions.c.output == output)
