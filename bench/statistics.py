@@ -184,9 +184,7 @@ def main() -> None:
     ):
         samples = max(20, round(1000 * scale))
         broken, coverage = band_violations(world, error, samples)
-        rows.append(
-            [str(world.rows), f"{world.auc:g}", f"{error:g}", str(samples), f"{broken:.3f}", f"{coverage:.3f}"]
-        )
+        rows.append([str(world.rows), f"{world.auc:g}", f"{error:g}", str(samples), f"{broken:.3f}", f"{coverage:.3f}"])
     table("Sure band", ["rows", "AUC", "error", "samples", "violations", "mean coverage"], rows)
     rows, names = [], []
     for world in (

@@ -67,9 +67,7 @@ def test_a_perfect_ranking_of_few_rows_is_not_certain() -> None:
     assert worst.high == pytest.approx(1 - 0.025 ** (1 / 5))
 
 
-@pytest.mark.parametrize(
-    ("y", "score"), [([], []), ([0, 0], [0.1, 0.2]), ([1, 1], [0.1, 0.2]), ([1, 0], [0.5, 0.2])]
-)
+@pytest.mark.parametrize(("y", "score"), [([], []), ([0, 0], [0.1, 0.2]), ([1, 1], [0.1, 0.2]), ([1, 0], [0.5, 0.2])])
 def test_too_few_rows_give_the_widest_interval(y: list[int], score: list[float]) -> None:
     auc = named(y, score)["roc_auc"]
     assert auc.low <= 0.2

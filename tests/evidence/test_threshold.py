@@ -29,9 +29,7 @@ METRICS = st.sampled_from([recall, precision, accuracy, f1, alert_rate])
 
 def test_a_large_sample_gives_nearly_the_best_recall_there_is() -> None:
     world = Binormal(40_000, 0.25, 0.75)
-    fit = fit_threshold(
-        *world.draw(np.random.default_rng(0)), Objective(recall, precision >= 0.5), what="careful_cut"
-    )
+    fit = fit_threshold(*world.draw(np.random.default_rng(0)), Objective(recall, precision >= 0.5), what="careful_cut")
     at = np.asarray([fit.value])
     assert fit.met
     assert fit.bound is not None
@@ -90,8 +88,7 @@ def test_every_fit_is_finite_consistent_and_survives_json(
 def test_order_of_rows_does_not_matter(rows: list[tuple[bool, float]]) -> None:
     objective = Objective(recall, precision >= 0.4)
     fits = [
-        fit_threshold([y for y, _ in some], [s for _, s in some], objective, what="cut")
-        for some in (rows, rows[::-1])
+        fit_threshold([y for y, _ in some], [s for _, s in some], objective, what="cut") for some in (rows, rows[::-1])
     ]
     assert fits[0].value == fits[1].value
 

@@ -29,9 +29,7 @@ def test_a_hovering_world_swings_about_its_level() -> None:
     y, score = world.draw(np.random.default_rng(0))
     for share in (0.2, 1 / 3, 0.9):
         act = score >= 1 - share
-        assert float(world.truth("precision", np.asarray([1 - share]))[0]) == pytest.approx(
-            y[act].mean(), abs=0.006
-        )
+        assert float(world.truth("precision", np.asarray([1 - share]))[0]) == pytest.approx(y[act].mean(), abs=0.006)
     with pytest.raises(KeyError):
         world.truth("recall", np.asarray([0.5]))
     near = world.truth("precision", 1.0 - np.linspace(99_500, 101_500, 500) / 300_000)

@@ -37,9 +37,7 @@ def test_conditions_of_one_flight_alone_are_those_of_the_whole_table(
     whole = project.conditions(flights.lazy(), weather.lazy()).collect()
     for place, flight in enumerate(one_by_one(sampled(flights))):
         moment = flight["scheduled_departure"].item()
-        context = past(
-            weather.sample(fraction=1, shuffle=True, seed=place), "observed_at", moment, timedelta(hours=6)
-        )
+        context = past(weather.sample(fraction=1, shuffle=True, seed=place), "observed_at", moment, timedelta(hours=6))
         alone = project.conditions(flight.lazy(), context).collect()
         same = whole.filter(pl.col("flight_id") == flight["flight_id"].item())
         assert_frame_equal(alone, same, check_exact=True)
@@ -71,9 +69,7 @@ def one_by_one(flights: pl.DataFrame) -> list[pl.DataFrame]:
     return list(flights.iter_slices(1))
 
 
-@pytest.mark.parametrize(
-    "moment", [datetime(2013, 2, 20, 20, tzinfo=UTC), datetime(2013, 3, 8, 22, 30, tzinfo=UTC)]
-)
+@pytest.mark.parametrize("moment", [datetime(2013, 2, 20, 20, tzinfo=UTC), datetime(2013, 3, 8, 22, 30, tzinfo=UTC)])
 def test_what_became_known_at_the_moment_or_after_changes_nothing(
     project: ModuleType,
     flights: pl.DataFrame,
@@ -102,9 +98,7 @@ def test_in_an_outage_the_age_of_the_weather_says_so(
     )
     usual = project.conditions(hour.lazy(), weather.lazy()).collect()
     assert (usual["weather_age"] > 60).any()
-    blind = project.conditions(
-        hour.lazy(), weather.filter(pl.col("observed_at") < since - timedelta(hours=7)).lazy()
-    )
+    blind = project.conditions(hour.lazy(), weather.filter(pl.col("observed_at") < since - timedelta(hours=7)).lazy())
     measured = blind.drop("flight_id").collect()
     assert measured.null_count().row(0) == (hour.height,) * measured.width
 
@@ -123,9 +117,7 @@ def test_features_have_one_row_for_each_flight_in_any_order(
         assert made.collect()["flight_id"].to_list() == spine["flight_id"].to_list()
 
 
-def test_recent_is_what_a_plain_loop_counts(
-    project: ModuleType, flights: pl.DataFrame, arrivals: pl.DataFrame
-) -> None:
+def test_recent_is_what_a_plain_loop_counts(project: ModuleType, flights: pl.DataFrame, arrivals: pl.DataFrame) -> None:
     spine = sampled(flights, 40)
     for flight, made in zip(
         spine.to_dicts(), project.recent(spine.lazy(), arrivals.lazy()).collect().to_dicts(), strict=True

@@ -51,9 +51,7 @@ def test_datasets_have_one_row_for_each_arrival_and_one_target(
         assert "arrival_delay" not in tables[name].columns
 
 
-@pytest.mark.parametrize(
-    ("name", "table", "target"), [("quick", "booked", "late"), ("careful", "examples", "late")]
-)
+@pytest.mark.parametrize(("name", "table", "target"), [("quick", "booked", "late"), ("careful", "examples", "late")])
 def test_models_learn_something_and_the_same_each_time(
     project: ModuleType, tables: dict[str, pl.DataFrame], name: str, table: str, target: str
 ) -> None:

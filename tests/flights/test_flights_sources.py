@@ -29,9 +29,7 @@ def test_planes_and_airlines_are_named_once(project: ModuleType) -> None:
     assert project.airlines().collect()["carrier"].is_unique().all()
 
 
-def test_times_are_in_utc_and_never_null(
-    flights: pl.DataFrame, arrivals: pl.DataFrame, weather: pl.DataFrame
-) -> None:
+def test_times_are_in_utc_and_never_null(flights: pl.DataFrame, arrivals: pl.DataFrame, weather: pl.DataFrame) -> None:
     for table, column in (
         (flights, "scheduled_departure"),
         (arrivals, "scheduled_departure"),
@@ -95,9 +93,7 @@ def test_arrivals_come_after_what_they_rest_on(project: ModuleType, arrivals: pl
     both = arrivals.join(raw, on="flight_id")
     flown = pl.duration(minutes=pl.col("dep_delay") + pl.col("air_time"))
     assert both.select((pl.col("arrived_at") > pl.col("scheduled_departure") + flown).all()).item()
-    assert (
-        both.select((pl.col("arrived_at") - pl.col("scheduled_departure")).max()).item().total_seconds() < 36 * 3600
-    )
+    assert both.select((pl.col("arrived_at") - pl.col("scheduled_departure")).max()).item().total_seconds() < 36 * 3600
 
 
 def test_arrivals_agree_with_the_clock_at_the_destination(project: ModuleType, arrivals: pl.DataFrame) -> None:

@@ -73,9 +73,7 @@ def order(value: Any) -> tuple[int, Any]:
     return (2, 0) if value != value else (1, value)
 
 
-def last_known(
-    row: Row, rows: Sequence[Row], within: timedelta | None, *, strict: bool, tie: str | None
-) -> Row | None:
+def last_known(row: Row, rows: Sequence[Row], within: timedelta | None, *, strict: bool, tie: str | None) -> Row | None:
     names = ["known", *([tie] if tie else []), *RIGHT]
     known = [one for one in rows if in_window(row, one, within, strict=strict)]
     return max(known, key=lambda one: [order(one[name]) for name in names], default=None)

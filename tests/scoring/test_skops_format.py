@@ -118,9 +118,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "voting": (lambda: VotingClassifier(_inner(), voting="soft"), "full"),
     "stacking": (lambda: StackingClassifier(_inner()), "full"),
     "selection and quantiles": (
-        lambda: make_pipeline(
-            SelectKBest(f_classif, k=1), QuantileTransformer(n_quantiles=9), LogisticRegression()
-        ),
+        lambda: make_pipeline(SelectKBest(f_classif, k=1), QuantileTransformer(n_quantiles=9), LogisticRegression()),
         "full",
     ),
     "bins": (
@@ -144,15 +142,11 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         "X",
     ),
     "hashed words": (
-        lambda: make_pipeline(
-            ColumnTransformer([("t", HashingVectorizer(n_features=64), "t")]), LogisticRegression()
-        ),
+        lambda: make_pipeline(ColumnTransformer([("t", HashingVectorizer(n_features=64), "t")]), LogisticRegression()),
         "X",
     ),
     "the remaining columns": (
-        lambda: make_pipeline(
-            ColumnTransformer([("n", StandardScaler(), ["a"])], remainder=MinMaxScaler()), Ridge()
-        ),
+        lambda: make_pipeline(ColumnTransformer([("n", StandardScaler(), ["a"])], remainder=MinMaxScaler()), Ridge()),
         "full",
     ),
     "transformed target": (

@@ -221,7 +221,9 @@ class Shape:
         header = HEADER.replace("team@example.com", self.owner)
         return {
             "tiny.py": "\n\n".join([header, *(blocks[name] for name in self._order())]),
-            "steps.py": "\n\n".join(['"""Between the declarations and the helpers."""\n\nimport deep\n', *self._put(steps)]),
+            "steps.py": "\n\n".join(
+                ['"""Between the declarations and the helpers."""\n\nimport deep\n', *self._put(steps)]
+            ),
             "deep.py": "\n\n".join([DEEP, *self._put(helpers)]),
         }
 
@@ -281,11 +283,12 @@ def declaration(one: Declared, shape: Shape) -> str:
         )
     arguments = ", ".join(one.inputs)
     if one.kind == "features":
+        seen = _through(one, 'pl.col("x")')
         extra = ', "side"' if any(other.per for other in shape.nodes) and one.name == "basic" else ""
         return (
             f"@so.features({arguments}, group={one.group}{tail})\n"
             f"def {one.name}({arguments}) -> pl.LazyFrame:\n{doc}\n"
-            f'    seen = {_through(one, 'pl.col("x")')}\n'
+            f"    seen = {seen}\n"
             f'    return {one.inputs[0]}.select("id"{extra}, {one.name}_v=seen + pl.col("y") * {one.own})\n'
         )
     if one.kind == "dataset":
@@ -297,11 +300,15 @@ def declaration(one: Declared, shape: Shape) -> str:
             f"@so.dataset({arguments}, group={one.group}{tail})\n"
             f"def {one.name}({arguments}) -> pl.LazyFrame:\n{doc}\n"
             f"    rows = {outcomes}{joined}\n"
-            f'    return rows.with_columns({column}={_through(one, f"pl.col({column!r})")})\n'
+            f"    return rows.with_columns({column}={_through(one, f'pl.col({column!r})')})\n"
         )
     if one.kind == "model":
         scores = f", scores=[{', '.join(one.inputs[1:])}]" if one.inputs[1:] else ""
-        folds = ", out_of_fold=2" if any(one.name in other.inputs[1:] for other in shape.nodes if other.kind == "model") else ""
+        folds = (
+            ", out_of_fold=2"
+            if any(one.name in other.inputs[1:] for other in shape.nodes if other.kind == "model")
+            else ""
+        )
         per = f", {one.per}" if one.per else ""
         return (
             f'@so.model({one.inputs[0]}, target="bad", split=so.by_time(test="2d"){scores}{folds}{per}'
@@ -316,9 +323,10 @@ def declaration(one: Declared, shape: Shape) -> str:
             f"{one.name} = so.threshold({one.inputs[0]}, maximise=so.recall, "
             f"subject_to=so.precision >= {one.bound}{given}{tail})\n"
         )
+    said = _through(one, 'float(row["x"])')
     asked = ", ".join(f"so.when_sure({name}, error=0.3)" if name in one.sure else name for name in one.inputs)
     return (
-        f"def {one.name}_rule(row):\n{doc}\n    return {_through(one, 'float(row["x"])')} > 1\n\n\n"
+        f"def {one.name}_rule(row):\n{doc}\n    return {said} > 1\n\n\n"
         f'{one.name} = so.decision(cascade=[{asked}], deadline="1s", positive="stop", negative="go", '
         f'fail_safe="go", fallbacks=[{one.name}_rule], group={one.group}{tail})\n'
     )
@@ -382,7 +390,7 @@ SHAPES = (
         dataset("long", "basic", "more"),
         model("first", "short"),
         model("second", "long", "first"),
-        model("third", "long", "second"),
+        model("third", "long", "first", "second"),
         cut("third_cut", "third"),
         decision("check", "third_cut"),
     ),
@@ -429,7 +437,7 @@ SHAPES = (
         dataset("examples", "basic"),
         model("first", "examples"),
         model("second", "examples", "first"),
-        model("third", "examples", "second"),
+        model("third", "examples", "first", "second"),
         cut("first_cut", "first"),
         cut("second_cut", "second"),
         cut("third_cut", "third"),

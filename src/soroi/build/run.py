@@ -297,11 +297,12 @@ class Run:
         )
 
     def _claim_equal(self, tx: Transaction, record: VersionRecord) -> None:
-        """Record that another definition gave the same output, so that they may stand in for each other."""
+        """Record that other definitions gave the same output, so that they may stand in for each other."""
+        claimed = {record.definition}
         for other in tx.versions.with_output(record.node, record.output):
-            if other.definition != record.definition:
+            if other.definition not in claimed:
+                claimed.add(other.definition)
                 claim_equal_output(tx, other, record, self._runtime)
-                return
 
     def _claim_near(self, tx: Transaction, record: VersionRecord) -> None:
         """Record that a model is equal enough to the one it was compared with."""

@@ -32,7 +32,7 @@ def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, cla
         picked: The version of the producer that it would work with.
         claims: The recorded claims.
     """
-    if used.id == picked.id or used.output == picked.output:
+    if used.id == picked.id:
         return EdgeStep(None)
     if picked.kind == "features":
         if used.definition == picked.definition:
@@ -40,6 +40,8 @@ def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, cla
         claim = claims.covering(used, picked)
         if claim is not None:
             return EdgeStep(None, claim)
+    if used.output == picked.output:
+        return EdgeStep(None)
     lasting = claims.near(used, picked) or claims.waiving(consumer, picked)
     if lasting is not None:
         return EdgeStep(None, lasting)
