@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -59,7 +60,7 @@ class Reply(msgspec.Struct):
 
 
 @dataclass
-class Asker(threading.Thread):
+class Asker:
     """A client that asks one thing after another on a connection of its own."""
 
     address: str
@@ -70,12 +71,6 @@ class Asker(threading.Thread):
     """Answers in the order of receipt, each with the place of its visit in :data:`VISITS`."""
     faults: list[str] = field(default_factory=list)
     revision: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__(name=f"asker-{self.seed}", daemon=True)
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def run(self) -> None:
         random = Random(self.seed)
@@ -107,19 +102,13 @@ class Asker(threading.Thread):
 
 
 @dataclass
-class Teller(threading.Thread):
+class Teller:
     """Tells results of a shop that nobody asks about meanwhile, one row at a time."""
 
     address: str
     stop: threading.Event
     told: int = 0
     faults: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__(name="teller", daemon=True)
-
-    def __hash__(self) -> int:
-        return id(self)
 
     def run(self) -> None:
         at = (END + timedelta(days=5, hours=-1)).isoformat()
@@ -141,9 +130,9 @@ def serving(folder: Path, log: Path) -> Iterator[tuple[subprocess.Popen[str], st
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ)
     assert process.stdout is not None
     try:
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        address = str(msgspec.json.decode(line)["address"])
+        said = "".join(iter(process.stdout.readline, "}\n"))
+        assert said, log.read_text()
+        address = str(msgspec.json.decode(said + "}")["address"])
         until(lambda: httpx.get(f"{address}/ready", trust_env=False).status_code == 200, "the server is not ready")
         yield process, address
     finally:
@@ -238,14 +227,14 @@ def test_no_request_fails_mixes_or_loses_anything_while_releases_and_rollbacks_h
             stop = threading.Event()
             askers = [Asker(address, seed, stop) for seed in range(CLIENTS)]
             teller = Teller(address, stop)
-            for one in (*askers, teller):
-                one.start()
-            try:
-                moved = switch(project, askers)
-            finally:
-                stop.set()
-                for one in (*askers, teller):
-                    one.join(60)
+            with ThreadPoolExecutor(CLIENTS + 1) as pool:
+                busy = [pool.submit(one.run) for one in (*askers, teller)]
+                try:
+                    moved = switch(project, askers)
+                finally:
+                    stop.set()
+            for future in busy:
+                future.result()
             nothing_failed(askers, teller)
             last = what_was_told_counts(address, teller.told)
             found_by_id(address, askers)
@@ -263,7 +252,7 @@ def test_no_request_fails_mixes_or_loses_anything_while_releases_and_rollbacks_h
 
 
 def nothing_failed(askers: list[Asker], teller: Teller) -> None:
-    assert [fault for one in (*askers, teller) for fault in one.faults] == []
+    assert teller.faults + [fault for one in askers for fault in one.faults] == []
     statuses = sum((one.statuses for one in askers), Counter[int]())
     assert statuses.keys() == {200}
     assert statuses.total() >= REQUESTS >= 1_000

@@ -37,7 +37,7 @@ class Scoring:
 def with_scorers(shop: Shop, *acts: Any, **changes: Any) -> None:
     """Let the models of 'check' score as given; None leaves one alone."""
     steps = []
-    for step, act in zip(shop.snapshot.decisions["check"].steps, acts, strict=True):
+    for step, act in zip(shop.snapshot.decisions["check"].asked, acts, strict=True):
         model = step.model if act is None else replace(step.model, scorer=Scoring(act))
         steps.append(replace(step, model=model))
     shop.alter(steps=tuple(steps), **changes)
@@ -71,7 +71,7 @@ def test_a_sure_answer_spares_the_next_step_and_an_unsure_one_does_not(shop: Sho
 
 
 def test_side_score_threshold_and_confidence_belong_to_the_step_that_answered(shop: Shop) -> None:
-    careful = shop.snapshot.decisions["check"].steps[1]
+    careful = shop.snapshot.decisions["check"].asked[1]
     for answer in ask(shop, *(visit(amount=n / 10) for n in range(-5, 25))):
         assert answer.score is not None
         assert answer.threshold is not None
@@ -79,7 +79,7 @@ def test_side_score_threshold_and_confidence_belong_to_the_step_that_answered(sh
             assert answer.threshold == careful.threshold
         assert answer.positive == (answer.score >= answer.threshold)
         assert answer.action == ("check" if answer.positive else "pass")
-        step = next(one for one in shop.snapshot.decisions["check"].steps if one.name == answer.path[-1].name)
+        step = next(one for one in shop.snapshot.decisions["check"].asked if one.name == answer.path[-1].name)
         likely = step.calibration.probability(answer.score)
         assert answer.confidence == (likely if answer.positive else 1.0 - likely)
 

@@ -34,7 +34,7 @@ def source(shop: Shop, name: str) -> pl.DataFrame:
 
 
 def part_of(snapshot: Snapshot, node: str) -> FeaturePart:
-    parts = (step.model.all_features() for one in snapshot.decisions.values() for step in one.steps)
+    parts = (step.model.all_features() for one in snapshot.decisions.values() for step in one.asked)
     return next(found[node] for found in parts if node in found)
 
 
@@ -137,7 +137,7 @@ def test_missing_inputs_are_told_row_by_row(shop: Shop) -> None:
     schema = shop.snapshot.decisions["check"].spine
     wire = [visit(visit="a"), visit(visit="b", amount=None), visit(visit="c", shop="unheard of")]
     rows = schema.check(wire, defaults={}, required=["visit"])
-    model = shop.snapshot.decisions["check"].steps[0].model
+    model = shop.snapshot.decisions["check"].asked[0].model
     made = evaluation(shop, rows).score(model, every(rows), Ticket())
     assert np.isfinite(made.values).tolist() == [True, False, False]
     assert {place: why[0] for place, why in made.failures.items()} == dict.fromkeys((1, 2), Outcome.MISSING_FEATURE)
@@ -148,7 +148,7 @@ def test_missing_inputs_are_told_row_by_row(shop: Shop) -> None:
 def test_what_an_upstream_model_lacks_is_lacking_below_it(shop: Shop) -> None:
     schema = shop.snapshot.decisions["hold"].spine
     rows = schema.check([visit(visit="a"), visit(visit="b")], defaults={}, required=["visit"])
-    model = shop.snapshot.decisions["hold"].steps[0].model
+    model = shop.snapshot.decisions["hold"].asked[0].model
 
     class Picky:
         def score(self, rows: pl.DataFrame) -> Any:
@@ -189,13 +189,13 @@ def test_work_that_nobody_waits_for_stops(shop: Shop) -> None:
     ticket = Ticket()
     ticket.abandoned = True
     with pytest.raises(Abandoned):
-        evaluation(shop, rows).score(shop.snapshot.decisions["check"].steps[0].model, every(rows), ticket)
+        evaluation(shop, rows).score(shop.snapshot.decisions["check"].asked[0].model, every(rows), ticket)
 
 
 def test_values_for_the_record_are_those_of_the_row(shop: Shop) -> None:
     rows = as_requested(shop, source(shop, "visits")[500:503])
     found = evaluation(shop, rows)
-    scored = found.score(shop.snapshot.decisions["check"].steps[1].model, every(rows), Ticket())
+    scored = found.score(shop.snapshot.decisions["check"].asked[1].model, every(rows), Ticket())
     features, scores = found.values_of(1)
     assert set(features) == {"amount", "size", "seen", "mean_loss", "bad_share"}
     assert features["amount"] == rows.row(1)["amount"]

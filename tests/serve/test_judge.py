@@ -53,7 +53,7 @@ def test_a_step_that_answers_no_row_fails_though_another_would_answer(
             raise RuntimeError("boom")
 
     part = shop.snapshot.decisions["check"]
-    steps = (part.steps[0], replace(part.steps[1], model=replace(part.steps[1].model, scorer=Broken())))
+    steps = (part.asked[0], replace(part.asked[1], model=replace(part.asked[1].model, scorer=Broken())))
     broken = replace(shop.snapshot, decisions={"check": replace(part, steps=steps)})
     monkeypatch.setattr(judge, "load_snapshot", lambda *_, **__: broken)
     found = verdict(shop)
@@ -82,7 +82,7 @@ def test_a_step_that_hangs_fails_instead_of_holding_the_release(shop: Shop, monk
 
     monkeypatch.setattr(judge, "_ENOUGH_SECONDS", 0.2)
     part = shop.snapshot.decisions["hold"]
-    (step,) = part.steps
+    (step,) = part.asked
     shop.alter("hold", steps=(replace(step, model=replace(step.model, scorer=Hanging())),))
     serving = shop.engine.serving
     assert serving is not None

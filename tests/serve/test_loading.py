@@ -32,15 +32,15 @@ def test_a_snapshot_holds_every_part_of_its_manifest(shop: Shop) -> None:
     assert set(shop.snapshot.decisions) == {"check", "hold"}
     assert shop.snapshot.picks == shop.manifest.picks
     check, hold = (shop.snapshot.decisions[name] for name in ("check", "hold"))
-    assert [step.name for step in check.steps] == ["quick_cut", "careful_cut"]
+    assert [step.name for step in check.asked] == ["quick_cut", "careful_cut"]
     assert [rule.name for rule in check.rules] == ["large", "busy"]
     assert (check.deadline, check.durable, hold.durable) == (2.0, False, True)
     assert check.spine.source == "visits"
     assert check.sample.height == 8
     for part in (check, hold):
-        for step in part.steps:
+        for step in part.asked:
             assert step.versions.items() <= shop.manifest.picks.items()
-    assert set(hold.steps[0].versions) == {"hold", "second_cut", "second", "careful", "plain", "recent"}
+    assert set(hold.asked[0].versions) == {"hold", "second_cut", "second", "careful", "plain", "recent"}
 
 
 def test_only_tables_that_are_looked_up_are_read(shop: Shop) -> None:
@@ -51,7 +51,7 @@ def test_only_tables_that_are_looked_up_are_read(shop: Shop) -> None:
 def test_two_snapshots_share_what_is_the_same(shop: Shop) -> None:
     again = shop.load()
     assert again is not shop.snapshot
-    mine, theirs = (one.decisions["check"].steps[0].model for one in (again, shop.snapshot))
+    mine, theirs = (one.decisions["check"].asked[0].model for one in (again, shop.snapshot))
     assert mine.scorer is theirs.scorer
     assert again.bases["results"] is shop.snapshot.bases["results"]
 
@@ -115,9 +115,9 @@ def test_a_manifest_that_lacks_a_node_is_refused(shop: Shop) -> None:
 
 @pytest.mark.usefixtures("apart")
 def test_the_functions_come_from_the_captured_code_and_not_from_the_disk(shop: Shop, shop_folder: Path) -> None:
-    before = shop.snapshot.decisions["check"].steps[0].model.features[0]
+    before = shop.snapshot.decisions["check"].asked[0].model.features[0]
     (shop_folder / "shops.py").write_text("raise RuntimeError('not this one')")
-    part = shop.load().decisions["check"].steps[0].model.features[0]
+    part = shop.load().decisions["check"].asked[0].model.features[0]
     assert part.version == before.version
     frame = shop.snapshot.decisions["check"].sample
     contexts = [shop.snapshot.bases["shops"].frame.lazy()]
@@ -126,7 +126,7 @@ def test_the_functions_come_from_the_captured_code_and_not_from_the_disk(shop: S
 
 
 def test_a_threshold_that_keeps_no_constraint_is_never_positive(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = shop.snapshot.decisions["check"].steps[1]
+    step = shop.snapshot.decisions["check"].asked[1]
     shop.alter(steps=(replace(step, threshold=None),))
     rows = [{"visit": str(n), "amount": float(n), "shop": "s1", "items": 1} for n in range(5)]
     answers = shop.engine.decide("check", rows)
@@ -136,7 +136,7 @@ def test_a_threshold_that_keeps_no_constraint_is_never_positive(shop: Shop, monk
 
 def test_loaded_scorers_give_the_scores_of_the_build(shop: Shop) -> None:
     version = record(shop, "careful")
-    model = shop.snapshot.decisions["check"].steps[1].model
+    model = shop.snapshot.decisions["check"].asked[1].model
     stored = shop.tiny.project.store.tables.read(version.outputs["scores:test"]).sort("visit")
     rows = pl.concat([_features(shop, node) for node in ("plain", "recent")], how="align").filter(
         pl.col("visit").is_in(stored["visit"].to_list())

@@ -19,7 +19,7 @@ from soroi.serve.engine import Engine, Serving
 from soroi.serve.evaluation import Evaluation, describe
 from soroi.serve.loading import load_snapshot
 from soroi.serve.runner import Late
-from soroi.serve.snapshot import DecisionPart, Snapshot, members
+from soroi.serve.snapshot import DecisionPart, Snapshot
 from soroi.store import AnswerLog, RowLog, Store
 
 _ENOUGH_SECONDS = 60.0
@@ -75,7 +75,7 @@ def _rehearse_one(engine: Engine, serving: Serving, part: DecisionPart) -> Reaso
     evaluation = Evaluation(part.spine, rows, serving.tables.view)
     places = np.arange(len(rows), dtype=np.intp)
     faults: list[Reason] = []
-    for step in (one for asked in part.steps for one in members(asked)):
+    for step in part.asked:
         try:
             failures = engine.runner.run(partial(evaluation.score, step.model, places), _ENOUGH_SECONDS).failures
         except Late:

@@ -195,6 +195,11 @@ class DecisionPart:
     doc: str = ""
     """Its description."""
 
+    @property
+    def asked(self) -> tuple[StepPart, ...]:
+        """Everything that its steps may ask, with the siblings of families one by one."""
+        return tuple(one for step in self.steps for one in members(step))
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
