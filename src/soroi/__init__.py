@@ -11,19 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soroi.base.errors import SoroiError
-    from soroi.declare.decorators import (
-        at_least,
-        dataset,
-        decision,
-        features,
-        file,
-        group,
-        last,
-        model,
-        source,
-        threshold,
-        when_sure,
-    )
+    from soroi.declare.deciding import decision, threshold, when_sure
+    from soroi.declare.decorators import at_least, dataset, features, file, group, last, model, source
     from soroi.declare.lifecycle import deprecated
     from soroi.declare.objective import accuracy, alert_rate, f1, false_positive_rate, precision, recall
     from soroi.declare.spec import by_time
@@ -46,17 +35,15 @@ _WHERE = {
         for name in (
             "at_least",
             "dataset",
-            "decision",
             "features",
             "file",
             "group",
             "last",
             "model",
             "source",
-            "threshold",
-            "when_sure",
         )
     },
+    **{name: ("soroi.declare.deciding", name) for name in ("decision", "threshold", "when_sure")},
     **{
         name: ("soroi.declare.objective", name)
         for name in ("accuracy", "alert_rate", "f1", "false_positive_rate", "precision", "recall")

@@ -76,7 +76,7 @@ def test_a_module_that_is_passed_around_is_reached_as_a_whole(projects: Any) -> 
 
 def test_a_declared_function_in_a_decorator_is_a_dependency_and_not_reached(projects: Any) -> None:
     nodes = """
-        import soroi.declare.decorators as so
+        import soroi as so
 
         @so.source(key="a")
         def rows(): return {}
@@ -90,7 +90,7 @@ def test_a_declared_function_in_a_decorator_is_a_dependency_and_not_reached(proj
 
 def test_a_declared_function_in_a_decorator_of_the_project_is_not_reached_either(projects: Any) -> None:
     nodes = """
-        import soroi.declare.decorators as so
+        import soroi as so
 
         def ours(*inputs): return so.features(*inputs)
 
@@ -107,7 +107,7 @@ def test_a_declared_function_in_a_decorator_of_the_project_is_not_reached_either
 
 def test_a_declared_function_that_is_called_is_a_helper(projects: Any) -> None:
     nodes = """
-        import soroi.declare.decorators as so
+        import soroi as so
 
         @so.source(key="a")
         def listings(): return {}
@@ -214,7 +214,7 @@ UNKNOWN = {
         "`C`",
     ),
     "a threshold used as a value": (
-        "import soroi.declare.decorators as so\nfrom soroi.declare.objective import recall\n"
+        "import soroi as so\nfrom soroi.declare.objective import recall\n"
         "cut = so.threshold('m', maximise=recall)\ndef wording(r): return cut",
         "`cut`",
     ),
@@ -342,7 +342,7 @@ def test_a_function_of_the_standard_input_has_no_source_and_is_unknown() -> None
 
 
 def test_a_file_declared_in_the_code_counts_by_its_contents(projects: Any) -> None:
-    nodes = "import soroi.declare.decorators as so\nWORDS = so.file('words.txt')\ndef wording(r): return WORDS"
+    nodes = "import soroi as so\nWORDS = so.file('words.txt')\ndef wording(r): return WORDS"
     old, again, new = (projects.behaviour({"nodes.py": nodes, "words.txt": one}) for one in ("a", "a", "b"))
     assert old.components["file words.txt"].kind == "file"
     assert old.digest == again.digest

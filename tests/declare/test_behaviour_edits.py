@@ -446,13 +446,13 @@ keep("an unused helper of one name", "@@\ndef wording(rows): return 1", "", "def
 keep("futures", "@@\ndef wording(rows): return 1", "", "from __future__ import annotations")
 keep(
     "soroi's decorator",
-    "import soroi.declare.decorators as so\n@so.source(key='@@')\ndef wording(): return 1",
+    "import soroi as so\n@so.source(key='@@')\ndef wording(): return 1",
     "a",
     "b",
 )
 keep(
     "no decorator of soroi",
-    "import soroi.declare.decorators as so\n@@def wording(): return 1",
+    "import soroi as so\n@@def wording(): return 1",
     "",
     "@so.source(key='a')\n",
 )

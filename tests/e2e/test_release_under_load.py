@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -130,9 +131,9 @@ def serving(folder: Path, log: Path) -> Iterator[tuple[subprocess.Popen[str], st
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ)
     assert process.stdout is not None
     try:
-        said = "".join(iter(process.stdout.readline, "}\n"))
-        assert said, log.read_text()
-        address = str(msgspec.json.decode(said + "}")["address"])
+        said = "".join(takewhile(lambda line: line != "}\n", process.stdout)) + "}"
+        assert process.poll() is None, log.read_text()
+        address = str(msgspec.json.decode(said)["address"])
         until(lambda: httpx.get(f"{address}/ready", trust_env=False).status_code == 200, "the server is not ready")
         yield process, address
     finally:
@@ -228,7 +229,7 @@ def test_no_request_fails_mixes_or_loses_anything_while_releases_and_rollbacks_h
             askers = [Asker(address, seed, stop) for seed in range(CLIENTS)]
             teller = Teller(address, stop)
             with ThreadPoolExecutor(CLIENTS + 1) as pool:
-                busy = [pool.submit(one.run) for one in (*askers, teller)]
+                busy = [pool.submit(run) for run in (teller.run, *(one.run for one in askers))]
                 try:
                     moved = switch(project, askers)
                 finally:

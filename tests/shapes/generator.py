@@ -509,8 +509,9 @@ def random_shape(chance: random.Random, *, models: int = 3) -> Shape:
     made: list[Declared] = []
     for n in range(chance.randint(1, models)):
         mine = chance.choice(data)
-        able = [one.name for one in made if set(takes[one.inputs[0]]) <= set(takes[mine])]
-        made.append(model(f"m{n}", mine, *chance.sample(able, chance.randint(0, len(able)))))
+        able = [one for one in made if set(takes[one.inputs[0]]) <= set(takes[mine])]
+        chosen = {name for one in able if chance.random() < 0.5 for name in (*one.inputs[1:], one.name)}
+        made.append(model(f"m{n}", mine, *sorted(chosen)))
     nodes += made
     cuts = [cut(f"t{n}", chance.choice(made).name) for n in range(chance.randint(1, 3))]
     nodes += cuts

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import os
+import random
 from collections.abc import Iterator
 
 import pytest
 from tests.shapes.conftest import History, Written, actions
 from tests.shapes.generator import Declared, Shape
+from tests.shapes.grooming import groomed
 
 from soroi.base.errors import DeclarationError, RefusedError
 from soroi.base.reason import Reason
@@ -133,28 +134,6 @@ def test_a_parameter_a_policy_and_data_each_name_their_kind(shape: Shape, writte
     assert written.stale() == set()
 
 
-def groomed(texts: dict[str, str]) -> dict[str, str]:
-    """The same code, formatted otherwise, with comments, other docstrings and no annotations."""
-
-    class Grooming(ast.NodeTransformer):
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-            self.generic_visit(node)
-            node.returns = None if node.returns else ast.parse("'float'", mode="eval").body
-            for argument in node.args.args:
-                argument.annotation = None
-            if ast.get_docstring(node) is not None:
-                node.body = node.body[1:]
-            else:
-                node.body.insert(0, ast.Expr(ast.Constant(f"What {node.name} does.")))
-            return node
-
-    made: dict[str, str] = {}
-    for name, text in texts.items():
-        lines = ast.unparse(ast.fix_missing_locations(Grooming().visit(ast.parse(text)))).splitlines()
-        made[name] = "# Groomed.\n\n\n" + "\n".join(f"{line}  # {at}\n" for at, line in enumerate(lines))
-    return made
-
-
 def test_comments_format_docstrings_annotations_owners_and_order_make_nothing_stale(
     shape: Shape, written: Written
 ) -> None:
@@ -164,7 +143,7 @@ def test_comments_format_docstrings_annotations_owners_and_order_make_nothing_st
     )
     assert described.files() != shape.files()
     written.becomes(described)
-    for name, text in groomed(described.files()).items():
+    for name, text in groomed(described.files(), random.Random(0)).items():
         (written.folder / name).write_text(text)
     assert written.digests() == before
     assert written.statuses() == dict.fromkeys(shape.ids, "fresh")

@@ -1,9 +1,8 @@
-"""The public way to declare: decorators that leave functions plain, and two calls that make objects."""
+"""The public way to declare sources, features, datasets and models: decorators that leave functions plain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from soroi.base.duration import duration
@@ -13,27 +12,22 @@ from soroi.declare.declaration import (
     Declaration,
     FamilySpec,
     Use,
-    calling_place,
     check_arity,
     function_place,
     keyword_defaults,
 )
 from soroi.declare.edge import Role
 from soroi.declare.lifecycle import Deprecation
-from soroi.declare.node import NAME, Access, Group, NodeKind
-from soroi.declare.objective import CONSTRAINABLE, MAXIMISABLE, Constraint, Metric, Objective
+from soroi.declare.node import Group, NodeKind
 from soroi.declare.spec import (
-    CascadeStep,
     DatasetSpec,
-    DecisionSpec,
     FeaturesSpec,
     FileRef,
     ModelSpec,
-    Rule,
     SourceSpec,
-    ThresholdSpec,
     TimeSplit,
 )
+from soroi.declare.valid import valid_access, valid_name, valid_span
 
 F = TypeVar("F", bound=Callable[..., Any])
 PARTITIONS = ("1h", "1d", "1w", "1mo", "1y")
@@ -112,8 +106,8 @@ def source(
         known_at=known_at,
         subject=subject,
         partition=partition,
-        matures_after=_checked(matures_after),
-        in_step=_checked(in_step),
+        matures_after=valid_span(matures_after),
+        in_step=valid_span(in_step),
         files=refs,
     )
     return _declare(NodeKind.SOURCE, lambda _: spec, (), group, access, deprecated)
@@ -230,222 +224,6 @@ def model(
     )
 
 
-def threshold(
-    model: Any,
-    *,
-    maximise: Metric,
-    subject_to: Constraint | None = None,
-    confidence: float = 0.95,
-    name: str | None = None,
-    group: Group | None = None,
-    access: str = "protected",
-    deprecated: Deprecation | None = None,
-    doc: str = "",
-) -> Declaration:
-    """Declare a threshold: where the scores of one model are cut.
-
-    It is fitted on rows that the model did not learn from, and belongs to exactly one version of the model.
-
-    Args:
-        model: The model whose scores it cuts; exactly one.
-        maximise: The metric to make as large as possible, such as ``so.recall``.
-        subject_to: A constraint such as ``so.precision >= 0.9``.
-        confidence: With what probability the constraint holds on future rows like the fitting ones.
-        name: Its name. Default: that of the variable it is assigned to.
-        group: The team it belongs to. Default: the model's.
-        access: ``private``, ``protected`` or ``public``.
-        deprecated: That it should no longer be used; see :func:`deprecated`.
-        doc: Its description.
-    """
-    place, module = calling_place(1)
-    _check_threshold(model, maximise, subject_to, confidence, place)
-    spec = ThresholdSpec(Objective(maximise, subject_to, confidence))
-    return Declaration(
-        kind=NodeKind.THRESHOLD,
-        make_spec=lambda _: spec,
-        uses=(Use(model, Role.CUTS),),
-        where=place,
-        module=module,
-        name=_valid_name(name, place),
-        group=group,
-        access=_access(access, place),
-        deprecation=deprecated,
-        doc=doc,
-    )
-
-
-def _check_threshold(model: Any, maximise: Any, subject_to: Any, confidence: float, place: str) -> None:
-    if isinstance(model, list | tuple | set):
-        raise DeclarationError(
-            f"a threshold cuts exactly one model, not {len(model)}: a number fitted to the scores of one model "
-            "means nothing for another",
-            hint="declare one threshold per model",
-            where=place,
-        )
-    if not isinstance(maximise, Metric):
-        raise DeclarationError(
-            f"maximise={maximise!r} is not a metric", hint="such as maximise=so.recall, without quotes", where=place
-        )
-    if maximise.name not in MAXIMISABLE:
-        raise DeclarationError(
-            f"{maximise.name} cannot be maximised", hint="maximise one of " + ", ".join(MAXIMISABLE), where=place
-        )
-    if subject_to is not None and not isinstance(subject_to, Constraint):
-        raise DeclarationError(
-            f"subject_to={subject_to!r} is not a constraint", hint="such as so.precision >= 0.9", where=place
-        )
-    if subject_to is not None and subject_to.metric not in CONSTRAINABLE:
-        raise DeclarationError(
-            f"{subject_to.metric} cannot be bounded: it has no exact test",
-            hint="bound one of " + ", ".join(CONSTRAINABLE),
-            where=place,
-        )
-    if not 0.5 <= confidence < 1.0:
-        raise DeclarationError(
-            f"confidence={confidence} is not in [0.5, 1)", hint="such as confidence=0.95", where=place
-        )
-
-
-class SureStep:
-    """A step of a cascade whose answer is taken only where it is sure enough."""
-
-    def __init__(self, threshold: Any, error: float, confidence: float) -> None:
-        self.threshold = threshold
-        self.error = error
-        self.confidence = confidence
-
-
-def when_sure(threshold: Any, *, error: float = 0.05, confidence: float = 0.95) -> SureStep:
-    """Take a step's answer only where at most ``error`` of such answers are wrong.
-
-    The levels are fitted on rows the model did not learn from, and belong to the decision's version.
-
-    Args:
-        threshold: The threshold to ask.
-        error: Largest share of wrong answers among those taken.
-        confidence: With what probability that holds on future rows like the fitting ones.
-    """
-    if not 0.0 < error < 1.0:
-        raise DeclarationError(f"error={error} is not a share between 0 and 1", hint="such as error=0.05")
-    return SureStep(threshold, error, confidence)
-
-
-def decision(
-    *,
-    cascade: Sequence[Any],
-    deadline: str | timedelta,
-    positive: str,
-    negative: str,
-    fail_safe: str | None = None,
-    fallbacks: Sequence[Rule] = (),
-    record: str = "soon",
-    name: str | None = None,
-    group: Group | None = None,
-    access: str = "protected",
-    deprecated: Deprecation | None = None,
-    doc: str = "",
-) -> Declaration:
-    """Declare a decision: which action is taken, by which path, within which time.
-
-    Args:
-        cascade: Thresholds to ask in turn, fast first; ``so.when_sure(threshold)`` for all but the last.
-        deadline: Time within which an answer comes, such as ``"50ms"``.
-        positive: Action where the score reaches the threshold.
-        negative: Action where it does not.
-        fail_safe: Action when nothing else could answer; must be the positive or the negative action.
-        fallbacks: Plain rules, asked in order: a row of the spine as a mapping in; True, False or None
-            (cannot say) out.
-        record: ``"durable"``: an answer is on disk before it is given; ``"soon"``: within a second.
-        name: Its name. Default: that of the variable it is assigned to.
-        group: The team it belongs to.
-        access: ``private``, ``protected`` or ``public``.
-        deprecated: That it should no longer be used; see :func:`deprecated`.
-        doc: Its description.
-    """
-    place, module = calling_place(1)
-    _check_decision(cascade, fail_safe, positive, negative, record, place)
-    _check_rules(fallbacks, place)
-    span = duration(deadline)
-    steps = tuple(cascade)
-
-    def spec(resolve: Callable[[Any], str]) -> DecisionSpec:
-        return DecisionSpec(
-            cascade=tuple(_step(one, resolve) for one in steps),
-            deadline=span,
-            positive=positive,
-            negative=negative,
-            fail_safe=str(fail_safe),
-            fallbacks=tuple(fallbacks),
-            durable=record == "durable",
-        )
-
-    return Declaration(
-        kind=NodeKind.DECISION,
-        make_spec=spec,
-        uses=tuple(_step_use(one) for one in steps),
-        where=place,
-        module=module,
-        name=_valid_name(name, place),
-        group=group,
-        access=_access(access, place),
-        deprecation=deprecated,
-        doc=doc,
-    )
-
-
-def _check_decision(
-    cascade: Sequence[Any], fail_safe: str | None, positive: str, negative: str, record: str, place: str
-) -> None:
-    if positive == negative:
-        raise DeclarationError(
-            f"the positive and the negative action are both '{positive}'", hint="name two actions", where=place
-        )
-    if fail_safe is None:
-        raise DeclarationError(
-            "a decision without a fail_safe cannot promise an answer",
-            hint=f"add fail_safe='{negative}' or fail_safe='{positive}': the action when nothing else could answer",
-            where=place,
-        )
-    if fail_safe not in (positive, negative):
-        raise DeclarationError(
-            f"fail_safe='{fail_safe}' is neither the positive action '{positive}' nor the negative '{negative}'",
-            hint="name one of the two actions",
-            where=place,
-        )
-    if not cascade:
-        raise DeclarationError("a decision needs at least one step", hint="cascade=[a_threshold]", where=place)
-    if isinstance(cascade[-1], SureStep):
-        raise DeclarationError(
-            "the last step of a cascade must always answer, so it cannot be when_sure(...)",
-            hint="end the cascade with a plain threshold",
-            where=place,
-        )
-    if record not in ("durable", "soon"):
-        raise DeclarationError(f"record='{record}' is not known", hint="'durable' or 'soon'", where=place)
-
-
-def _check_rules(fallbacks: Sequence[Any], place: str) -> None:
-    for rule in fallbacks:
-        if not callable(rule) or not NAME.match(getattr(rule, "__name__", "")):
-            raise DeclarationError(
-                f"the fallback {rule!r} is not a named function",
-                hint="write it with def: a row in; True, False or None (cannot say) out",
-                where=place,
-            )
-
-
-def _step(step: Any, resolve: Callable[[Any], str]) -> CascadeStep:
-    if isinstance(step, SureStep):
-        return CascadeStep(resolve(step.threshold), step.error, step.confidence)
-    return CascadeStep(resolve(step))
-
-
-def _step_use(step: Any) -> Use:
-    if isinstance(step, SureStep):
-        return Use(step.threshold, Role.SURE_BY)
-    return Use(step, Role.ANSWERS_WITH)
-
-
 def _uses(inputs: Sequence[Any]) -> tuple[Use, ...]:
     return tuple(one if isinstance(one, Use) else Use(one) for one in inputs)
 
@@ -472,10 +250,10 @@ def _declare(
             uses=uses,
             where=place,
             module=function.__module__,
-            name=_valid_name(name, place),
+            name=valid_name(name, place),
             function=function,
             group=group,
-            access=_access(access, place),
+            access=valid_access(access, place),
             deprecation=deprecated,
             doc=(function.__doc__ or "").strip(),
             parameters=keyword_defaults(function),
@@ -498,26 +276,3 @@ def _family(per: str | None, parts: Sequence[str] | None, parent: str | None) ->
     if parent is not None and parent in (named or ()):
         raise DeclarationError(f"parent='{parent}' is one of the parts", hint="give the parent a name of its own")
     return FamilySpec(per, named, parent)
-
-
-def _valid_name(name: str | None, place: str) -> str | None:
-    if name is not None and not NAME.match(name):
-        raise DeclarationError(
-            f"'{name}' cannot name a node", hint="letters, digits and _, beginning with a letter", where=place
-        )
-    return name
-
-
-def _access(text: str, place: str) -> Access:
-    try:
-        return Access(text)
-    except ValueError:
-        raise DeclarationError(
-            f"access='{text}' is not known", hint="private, protected or public", where=place
-        ) from None
-
-
-def _checked(span: str | None) -> str | None:
-    if span is not None:
-        duration(span)
-    return span
