@@ -15,13 +15,15 @@ class _Grooming(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
-        node.returns = None if node.returns else ast.parse("'float'", mode="eval").body
-        for argument in node.args.args:
-            argument.annotation = None
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         elif self._chance.random() < 0.5:
             node.body.insert(0, ast.Expr(ast.Constant(f"What {node.name} does.")))
+        if node.decorator_list and not ast.unparse(node.decorator_list[0]).startswith("so."):
+            return node  # a decorator may read annotations
+        node.returns = None if node.returns else ast.parse("'float'", mode="eval").body
+        for argument in node.args.args:
+            argument.annotation = None
         return node
 
 

@@ -352,7 +352,16 @@ class Run:
             log=log,
         )
         tx.runs.put_node(record)
+        if version is not None:
+            self._describe(tx, name)
         self._result.nodes[name] = record
+
+    def _describe(self, tx: Transaction, name: str) -> None:
+        """Record a new description: an owner, a text, an access. Nothing is built for it."""
+        fingerprint, now = self._code.fingerprints[name], self._runtime.clock.now()
+        if tx.descriptions.put(name, fingerprint.description_digest, now):
+            body = {"description": dict(fingerprint.description), "run": self._result.id}
+            tx.events.append("node.described", name, body, self._runtime.actor, now)
 
 
 def _told(record: VersionRecord) -> str:

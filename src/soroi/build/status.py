@@ -85,6 +85,10 @@ class NodeStatus:
     seconds: float | None = None
     """How long its last build took."""
 
+    described: bool = True
+    """Whether its description is the one recorded. A new one is recorded by the next build, which builds nothing
+    for it."""
+
     settled: bool = False
     """Whether its output is certainly what a build would give now: it is fresh, or a version built as declared
     has an equal output. Then nothing that rests on it needs to be built again."""
@@ -102,6 +106,7 @@ class NodeStatus:
             "live": self.live,
             "candidates": self.candidates,
             "ready": self.ready,
+            "described": self.described,
         }
 
 
@@ -129,6 +134,9 @@ class StatusInputs:
 
     seconds: Mapping[str, float]
     """How long the last build of each node took."""
+
+    described: Mapping[str, str]
+    """Digest of each node's description as it was recorded last."""
 
     looks: Mapping[str, list[list[str | int]]]
     """For each version of a source, the files as they were when it was last read."""
@@ -206,6 +214,7 @@ def _status(judging: _Judging) -> NodeStatus:
         "live": live.id if live else None,
         "candidates": inputs.counts.get(node.name, 0),
         "seconds": inputs.seconds.get(node.name),
+        "described": inputs.described.get(node.name) == inputs.fingerprints[node.name].description_digest,
     }
     head = judging.judged.get(node.name)
     if head is None:

@@ -41,6 +41,11 @@ class Fingerprint:
         """Digest of the own behaviour."""
         return digest("behaviour", {key: part.digest for key, part in self.components.items()})
 
+    @cached_property
+    def description_digest(self) -> str:
+        """Digest of the own description."""
+        return digest("description", self.description)
+
     @property
     def definition(self) -> str:
         """Digest of the own behaviour as it works in serving: two versions that share it compute alike."""

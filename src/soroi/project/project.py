@@ -325,6 +325,7 @@ class Project(Rich):
             newest=tx.versions.newest(self.graph.names),
             counts=tx.versions.counts(),
             seconds=tx.runs.last_seconds(),
+            described=tx.descriptions.all(),
             looks=looks,
             claims=Claims(tx.claims.all()),
             root=self.config.root,

@@ -18,6 +18,7 @@ class Action(enum.StrEnum):
     """The least work that a node needs."""
 
     NOTHING = "nothing"
+    DESCRIBE = "describe"
     BUILD = "build"
     REFIT = "refit"
     LOOK = "look"
@@ -27,6 +28,11 @@ class Action(enum.StrEnum):
     def is_work(self) -> bool:
         """Whether there is something to do."""
         return self is not Action.NOTHING
+
+    @property
+    def is_build(self) -> bool:
+        """Whether ``soroi build`` does it."""
+        return self in (Action.DESCRIBE, Action.BUILD, Action.REFIT, Action.LOOK)
 
 
 @dataclass(frozen=True)
@@ -187,6 +193,8 @@ def _action(status: NodeStatus, inputs: PlanInputs) -> tuple[Action, tuple[Reaso
         return work, status.reasons or behind
     if status.kind.answers and status.staged is None and any(r.subject == status.node for r in inputs.report.missing):
         return Action.STAGE, (Reason("missing", "built, and not in staging", status.node),)
+    if not status.described:
+        return Action.DESCRIBE, (Reason("description", "its description changed; nothing is built", status.node),)
     return Action.NOTHING, ()
 
 
@@ -195,9 +203,10 @@ def _is_upstream(status: NodeStatus) -> bool:
 
 
 def _commands(nodes: tuple[PlanNode, ...], inputs: PlanInputs) -> tuple[str, ...]:
-    build = [one.node for one in nodes if one.action in (Action.BUILD, Action.REFIT, Action.LOOK)]
+    build = [one.node for one in nodes if one.action.is_build]
     ready = [one.node for one in nodes if one.action is Action.STAGE]
-    answering = [one for one in build if inputs.statuses[one].kind.answers]
+    rebuilt = [one.node for one in nodes if one.action.is_build and one.action is not Action.DESCRIBE]
+    answering = [one for one in rebuilt if inputs.statuses[one].kind.answers]
     commands: list[str] = []
     if build:
         names = "" if len(build) == len(nodes) else " " + " ".join(build)

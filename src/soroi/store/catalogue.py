@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from soroi.base.errors import ConfigError, StoreError
+from soroi.store.descriptions import Descriptions
 from soroi.store.events import Events
 from soroi.store.failures import naming
 from soroi.store.heads import Heads
@@ -77,6 +78,11 @@ class Transaction:
     def verdicts(self) -> Verdicts:
         """Judgements."""
         return Verdicts(self._bound)
+
+    @cached_property
+    def descriptions(self) -> Descriptions:
+        """The description of each node as it was recorded last."""
+        return Descriptions(self._bound)
 
     @cached_property
     def events(self) -> Events:

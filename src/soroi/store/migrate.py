@@ -16,7 +16,7 @@ from soroi.base.errors import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """Newest numbered migration. A test compares it with the migrations that are there."""
 
 _ADVISORY_LOCK = 7_306_928_117

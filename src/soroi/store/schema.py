@@ -150,6 +150,15 @@ staging = Table(
     _to("manifest", "manifests"),
 )
 
+descriptions = Table(
+    "descriptions",
+    metadata,
+    _project(),
+    _name("node", key=True),
+    Column("digest", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
 picks = Table(
     "picks",
     metadata,
