@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from random import Random
@@ -114,7 +115,7 @@ class Teller:
     def run(self) -> None:
         at = (END + timedelta(days=5, hours=-1)).isoformat()
         with httpx.Client(base_url=self.address, timeout=60, trust_env=False) as client:
-            while not self.quiet.wait(0.05):
+            while not self.quiet.wait(0.01):
                 row = {"visit": f"told-{self.told}", "at": at, "known": at, "shop": "s0", "loss": 1.0, "bad": True}
                 response = client.post("/sources/results/rows", json={"rows": [row]})
                 if response.status_code != 200 or response.json() != {"accepted": 1, "known": 0}:
@@ -179,26 +180,28 @@ def scores_of(project: Project, manifest: str, root: Path) -> Expected:
 def switch(project: Project, askers: list[Asker], quiet: threading.Event) -> list[str]:
     """Release and roll back in turn while the askers ask; gives the manifests in the order of the head.
 
-    Rows are told during half of the switches only: those told before must outlive the others too.
+    Rows are told during the first switches only: they must outlive the later ones too.
     """
     moved = []
 
-    def asked() -> int:
-        return sum(one.statuses.total() for one in askers)
+    def asked(count: int) -> bool:
+        return sum(one.statuses.total() for one in askers) >= count
+
+    def followed(revision: int) -> bool:
+        return any(one.revision >= revision for one in askers)
 
     for turn in range(SWITCHES):
-        if turn == SWITCHES // 2:
+        if turn == SWITCHES - 2:
             quiet.set()
-        share = REQUESTS * (turn + 1) // (SWITCHES + 2)
-        until(lambda share=share: asked() >= share, "the clients stand still")  # type: ignore[misc]
+        until(partial(asked, REQUESTS * (turn + 1) // (SWITCHES + 2)), "the clients stand still")
         head = (project.rollback() if turn % 2 else project.release()).head
         moved.append(head.manifest)
-        until(lambda head=head: any(one.revision >= head.revision for one in askers), "not followed")  # type: ignore[misc]
+        until(partial(followed, head.revision), f"no client sees revision {head.revision}")
     moved.append(project.release().head.manifest)
     last = project.rollback().head
     moved.append(last.manifest)
-    until(lambda: all(one.revision == last.revision for one in askers), "not followed")
-    until(lambda: asked() >= REQUESTS, "the clients stand still")
+    until(partial(followed, last.revision), "no client sees the last revision")
+    until(partial(asked, REQUESTS), "the clients stand still")
     return moved
 
 
@@ -268,7 +271,7 @@ def nothing_failed(askers: list[Asker], teller: Teller) -> None:
 
 def what_was_told_counts(address: str, told: int) -> Answer:
     """Every row that was acknowledged counts after all the switches; gives the answer that shows it."""
-    assert told > 20
+    assert told > 50
     row = visit(visit="later", at=LATER, shop="s0")
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         asked = msgspec.json.decode(client.post("/decisions/hold", json={"row": row}).content, type=Reply).answer

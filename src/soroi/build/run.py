@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from soroi.base.digest import digest
+from soroi.base.display import Display, Shown, short
 from soroi.base.errors import BuildError, MissingFileError, SoroiError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import claim_equal_enough, claim_equal_output, close_interrupted
@@ -57,8 +58,8 @@ class RunCode:
     """The values of columns that part families, with which the graph was expanded: by dataset, then by column."""
 
 
-@dataclass
-class RunResult:
+@dataclass(repr=False)
+class RunResult(Shown):
     """What came of a run."""
 
     id: str
@@ -79,6 +80,15 @@ class RunResult:
     def ok(self) -> bool:
         """Whether every visited node has a version."""
         return all(one.status in ("built", "reused") for one in self.nodes.values())
+
+    def display(self) -> Display:
+        """One row for each visited node."""
+        rows = [
+            [one.node, one.status, short(one.version), f"{one.seconds:.1f} s" if one.seconds else "", one.reason or ""]
+            for one in self.nodes.values()
+        ]
+        title = f"Run {self.id}: " + ("all built or reused" if self.ok else f"{len(self.failed)} failed")
+        return Display(title, ("node", "", "version", "took", "note"), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -384,7 +384,8 @@ def find_function(code: CodeType, module: str) -> Found | str:
 
 
 def module_file(module: str) -> SourceFile | None:
-    """The source file of a loaded module, or ``None``."""
+    """The source file of a loaded module, or ``None``. It is the one that was loaded, wherever ``__file__`` points."""
     loaded = sys.modules.get(module)
-    name = getattr(loaded, "__file__", None)
-    return source_file(name, module) if isinstance(name, str) else None
+    names = (getattr(getattr(loaded, "__spec__", None), "origin", None), getattr(loaded, "__file__", None))
+    found = (source_file(name, module) for name in names if isinstance(name, str))
+    return next((one for one in found if one is not None), None)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from soroi.base.display import Display, Shown
 from soroi.base.errors import ConfigError, OutOfStepError, RefusedError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
@@ -19,8 +20,9 @@ from soroi.build.status import NodeStatus, StatusInputs, statuses
 from soroi.codebase import Codebase, ProjectConfig, find_project, load, read_config
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
+from soroi.project.answers import answers_table
 from soroi.project.building import Building, code_fingerprints, part_values
-from soroi.project.render import Rich, StatusTable, VersionTable
+from soroi.project.render import StatusTable, VersionTable
 from soroi.project.trace import TraceTree, trace
 from soroi.release import (
     LOADS,
@@ -41,8 +43,11 @@ from soroi.release.waiver import Waived, waive
 from soroi.release.what_if import WhatIf, what_if
 from soroi.store import Store, StoreConfig, Transaction, VersionRecord, open_store
 
+if TYPE_CHECKING:
+    import polars as pl
 
-class Project(Rich):
+
+class Project(Shown):
     """A project: its declarations as they are on disk now, and its store.
 
     Args:
@@ -159,6 +164,22 @@ class Project(Rich):
             UnknownNameError: No node has that id.
         """
         return what_if(self.graph, self.statuses(), node)
+
+    def answers(
+        self, decision: str, *, since: datetime | str | None = None, until: datetime | str | None = None
+    ) -> pl.DataFrame:
+        """The recorded answers of a decision, oldest first; inputs, features, scores and path as JSON text.
+
+        Args:
+            decision: Id of the decision.
+            since: Only those given at or after this moment (aware, or ISO text; a date means midnight UTC).
+            until: Only those given before this moment.
+
+        Raises:
+            UnknownNameError: No node has that id.
+        """
+        self.graph[decision]
+        return answers_table(self.config.store, decision, moment(since), moment(until))
 
     def trace(self, text: str) -> TraceTree:
         """What stands behind an answer, a version or a manifest, as a tree.
@@ -359,9 +380,9 @@ class Project(Rich):
             )
         }
 
-    def _repr_rows(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
-        table = self.status()
-        return table._repr_rows()
+    def display(self) -> Display:
+        """The status of every node."""
+        return self.status().display()
 
 
 def moment(text: datetime | str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ANSWER = "answer_"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TraceTree:
     """What stands behind something, as a tree."""
 
@@ -37,6 +38,9 @@ class TraceTree:
 
     def __repr__(self) -> str:
         return "\n".join(self.reason.lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
 
 def trace(project: Project, text: str) -> TraceTree:

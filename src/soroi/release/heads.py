@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from soroi.base.digest import digest
+from soroi.base.display import Display, Shown
 from soroi.base.errors import ConflictError, OutOfStepError, RefusedError
 from soroi.base.reason import Reason
 from soroi.base.runtime import Runtime
@@ -23,8 +24,8 @@ Judge = Callable[[Manifest], Finding]
 """Judges a manifest, for a gate."""
 
 
-@dataclass(frozen=True)
-class ReleaseOutcome:
+@dataclass(frozen=True, repr=False)
+class ReleaseOutcome(Shown):
     """What came of a release or a rollback."""
 
     head: HeadRecord
@@ -40,6 +41,12 @@ class ReleaseOutcome:
     def moved(self) -> bool:
         """Whether the head moved; it does not when it is there already."""
         return self.head.manifest != self.before
+
+    def display(self) -> Display:
+        """Where the head stands, and by which verdicts."""
+        rows = [[one.gate, one.outcome] for one in self.verdicts]
+        title = f"{self.head.environment}: {self.before or 'nothing'} → {self.head.manifest}"
+        return Display(title, ("gate", "verdict"), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from soroi.base.display import Display, Shown
 from soroi.base.reason import Reason
 from soroi.build.status import NodeStatus, State
 from soroi.declare.graph import Graph
@@ -81,8 +82,8 @@ class PlanNode:
         }
 
 
-@dataclass(frozen=True)
-class ReleasePlan:
+@dataclass(frozen=True, repr=False)
+class ReleasePlan(Shown):
     """What a release would do, and what stands in its way."""
 
     environment: str
@@ -105,6 +106,16 @@ class ReleasePlan:
 
     commands: tuple[str, ...] = ()
     """What to do next, in order."""
+
+    def display(self) -> Display:
+        """What each node needs, and what to do next."""
+        work = [one for one in self.nodes if one.action.is_work]
+        rows = [
+            [one.node, one.action.value, ", ".join(one.reaches), "; ".join(r.text for r in one.because)] for one in work
+        ]
+        state = f"{self.manifest} is sealed" if self.manifest else "staging is not sealed"
+        notes = [f"next: {command}" for command in self.commands]
+        return Display(f"Plan for {self.environment}: {state}", ("node", "needs", "reaches", "because"), rows, notes)
 
     @property
     def behind(self) -> tuple[str, ...]:

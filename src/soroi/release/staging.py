@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from soroi.base.display import Display, Shown, short
 from soroi.base.errors import RefusedError, UnknownNameError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
@@ -20,8 +21,8 @@ from soroi.store import Store, Transaction, VersionHead
 STAGING = "staging"
 
 
-@dataclass(frozen=True)
-class StageOutcome:
+@dataclass(frozen=True, repr=False)
+class StageOutcome(Shown):
     """What came of staging."""
 
     revision: int
@@ -35,6 +36,13 @@ class StageOutcome:
 
     manifest: Manifest | None
     """The sealed manifest, when the set is in step."""
+
+    def display(self) -> Display:
+        """What changed, and whether the set is in step."""
+        sealed = f"sealed as {self.manifest.id}" if self.manifest else "out of step"
+        rows = [[node, short(old), short(new)] for node, (old, new) in self.changed.items()]
+        notes = [reason.text for reason in self.report.reasons]
+        return Display(f"Staging, revision {self.revision}: {sealed}", ("node", "before", "now"), rows, notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

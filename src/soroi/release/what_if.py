@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from soroi.base.display import Display, Shown
 from soroi.build.status import NodeStatus
 from soroi.build.work import build_edges
 from soroi.declare.graph import Graph
@@ -47,8 +48,8 @@ class Affected:
         }
 
 
-@dataclass(frozen=True)
-class WhatIf:
+@dataclass(frozen=True, repr=False)
+class WhatIf(Shown):
     """What would happen if a node changed."""
 
     node: str
@@ -56,6 +57,14 @@ class WhatIf:
 
     affected: tuple[Affected, ...]
     """It and everything it reaches, producers first."""
+
+    def display(self) -> Display:
+        """One row for each node that it would reach."""
+        rows = [
+            [one.node, one.kind.value, one.work.value, "live" if one.live else "", one.owner or ""]
+            for one in self.affected
+        ]
+        return Display(f"If {self.node} changed", ("node", "kind", "would need", "", "owner"), rows)
 
     @property
     def decisions(self) -> tuple[str, ...]:
