@@ -220,3 +220,13 @@ def test_a_thousand_parts_are_planned_and_judged_quickly(family: Tiny) -> None:
     status = family.project.statuses()
     assert sum(one.state.value == "missing" for one in status.values()) == 1001 + 1001 + 5
     assert family.project.plan().commands[0].startswith("soroi build")
+
+
+def test_a_plan_names_a_whole_family_by_its_name(family: Tiny) -> None:
+    family.build()
+    family.project.stage(everything=True)
+    edit(family.folder, "LogisticRegression(C=strength)", "LogisticRegression(C=strength + 1)")
+    family.project.reload()
+    assert family.project.plan().commands[0] == "soroi build risk risk_cut"
+    graph = family.project.graph
+    assert graph.contract(["basic", "risk[up]"]) == ["basic", "risk[up]"]

@@ -437,7 +437,7 @@ SHAPES = (
         dataset("examples", "basic"),
         model("first", "examples"),
         model("second", "examples", "first"),
-        model("third", "examples", "first", "second"),
+        model("third", "examples", "second", "first"),
         cut("first_cut", "first"),
         cut("second_cut", "second"),
         cut("third_cut", "third"),

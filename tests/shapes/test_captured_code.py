@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.shapes.conftest import Written
-from tests.shapes.generator import FORMS, Helper, Shape, cut, dataset, decision, features, model, source
+from tests.shapes.generator import FORMS, SHAPES, Helper, Shape, cut, dataset, decision, features, model, source
 
 from soroi.codebase import load
 from soroi.project.building import code_fingerprints
@@ -51,3 +51,16 @@ def test_an_edit_after_the_code_was_captured_is_not_stamped_onto_what_runs(tmp_p
     apart = load(captured, "tiny", home)
     found = {name: one.to_dict() for name, one in code_fingerprints(apart, apart.graph).items()}
     assert found == expected
+
+
+def test_a_score_that_a_scored_model_takes_must_be_taken_as_well_and_the_hint_says_so(
+    tmp_path: Path, few_threads: None
+) -> None:
+    nested = next(one for one in SHAPES if one.name == "nested_thresholds")
+    shape = nested.with_node("third", inputs=("examples", "second"))
+    written = Written(shape.write(tmp_path / "nested"), shape)
+    (failed,) = written.attempt("third").failed
+    assert failed.node == "third"
+    assert failed.error is not None
+    assert failed.error["hint"] == "take the score of first as well, in scores="
+    written.close()

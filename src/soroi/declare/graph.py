@@ -67,6 +67,17 @@ class Graph:
             found += family.members if family is not None else [self[name].name]
         return found
 
+    def contract(self, names: Iterable[str]) -> list[str]:
+        """The same nodes in fewer words: the name of a family where all its members are among them."""
+        wanted = list(names)
+        whole = {
+            name: family.name
+            for family in self.families.values()
+            if len(family.members) > 1 and set(family.members) <= set(wanted)
+            for name in family.members
+        }
+        return list(dict.fromkeys(whole.get(name, name) for name in wanted))
+
     def of_kind(self, kind: NodeKind) -> list[Node]:
         """The nodes of one kind, producers before consumers."""
         return [node for node in self if node.kind is kind]

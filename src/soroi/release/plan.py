@@ -220,11 +220,13 @@ def _commands(nodes: tuple[PlanNode, ...], inputs: PlanInputs) -> tuple[str, ...
     answering = [one for one in rebuilt if inputs.statuses[one].kind.answers]
     commands: list[str] = []
     if build:
-        names = "" if len(build) == len(nodes) else " " + " ".join(build)
+        names = "" if len(build) == len(nodes) else " " + " ".join(inputs.graph.contract(build))
         commands.append(f"soroi build{names}")
     if answering or ready:
         everything = not inputs.staged_picks
-        commands.append("soroi stage " + ("--all" if everything else " ".join([*ready, *answering])))
+        commands.append(
+            "soroi stage " + ("--all" if everything else " ".join(inputs.graph.contract([*ready, *answering])))
+        )
     if not commands and inputs.manifest is not None and inputs.manifest != inputs.live:
         commands.append("soroi release")
     return tuple(commands)

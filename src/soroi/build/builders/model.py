@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,8 +138,8 @@ def _feature_inputs(context: BuildContext, data: VersionRecord) -> list[str]:
 
 def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, list[str]]:
     """Add the score of each model that this one takes: out of fold where that model learned from the row."""
-    added: list[str] = []
-    for model in context.producers(Role.SCORES_WITH):
+    models = context.producers(Role.SCORES_WITH)
+    for model in _upstream_first(models):
         scorer = load_saved(context, model)
         names = [column["name"] for column in model.facts["inputs"]]
         absent = [name for name in names if name not in rows.columns]
@@ -147,15 +147,27 @@ def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> t
             raise DataError(
                 f"{context.node.label} takes the score of '{model.node}', whose inputs {', '.join(absent)} "
                 "are not in its dataset",
-                hint="let the dataset take the same features",
+                hint="let the dataset take the same features"
+                if not set(absent) & set(model.facts["score_inputs"])
+                else f"take the score of {', '.join(absent)} as well, in scores=",
                 where=context.node.where,
             )
         own = pl.Series(model.node, scorer.score(rows.select(names)))
         honest = context.read_scores(model, "out_of_fold").select(*key, pl.col("score").alias("_honest"))
         rows = rows.with_columns(own).join(honest, on=key, how="left", maintain_order="left")
         rows = rows.with_columns(pl.coalesce("_honest", model.node).alias(model.node)).drop("_honest")
-        added.append(model.node)
-    return rows, added
+    return rows, [model.node for model in models]
+
+
+def _upstream_first(models: Sequence[VersionRecord]) -> list[VersionRecord]:
+    """Models before those that take their score."""
+    waiting, ordered = list(models), list[VersionRecord]()
+    while waiting:
+        left = {one.node for one in waiting}
+        ready = [one for one in waiting if not left & set(one.facts["score_inputs"])] or waiting
+        ordered += ready
+        waiting = [one for one in waiting if one not in ready]
+    return ordered
 
 
 def _compared(context: BuildContext, other: VersionRecord, scorer: Scorer) -> dict[str, Any]:
