@@ -15,7 +15,7 @@ import polars as pl
 
 from soroi.base.reason import Reason
 from soroi.base.runtime import Runtime
-from soroi.build.run import RunResult
+from soroi.build.result import RunResult
 from soroi.build.task import Draft, Task
 from soroi.project import Project, open_project
 from soroi.release import LOADS

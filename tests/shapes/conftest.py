@@ -9,7 +9,7 @@ import pytest
 from tests.projects import InlineExecutor, Tiny
 from tests.shapes.generator import SHAPES, Shape
 
-from soroi.build.run import RunResult
+from soroi.build.result import RunResult
 
 
 class Written(Tiny):

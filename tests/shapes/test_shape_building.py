@@ -11,7 +11,7 @@ from tests.shapes.conftest import Written, actions
 from tests.shapes.generator import FORMS, PLAIN, Helper, Shape
 
 from soroi.base.errors import OutOfStepError
-from soroi.build.run import RunResult
+from soroi.build.result import RunResult
 from soroi.build.status import NodeStatus
 
 

@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from soroi.base.digest import digest
-from soroi.base.display import Display, Shown, short
 from soroi.base.errors import BuildError, MissingFileError, SoroiError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import claim_equal_enough, claim_equal_output, close_interrupted
 from soroi.build.executor import Executor
 from soroi.build.probe import probe_files
 from soroi.build.request import BuildRequest
+from soroi.build.result import RunResult, told
 from soroi.build.task import Draft, Task
 from soroi.build.work import WorkPlan, build_edges, recipe
 from soroi.declare.fingerprint import Fingerprint
@@ -58,44 +56,6 @@ class RunCode:
     """The values of columns that part families, with which the graph was expanded: by dataset, then by column."""
 
 
-@dataclass(repr=False)
-class RunResult(Shown):
-    """What came of a run."""
-
-    id: str
-    """Id of the run."""
-
-    nodes: dict[str, RunNodeRecord] = field(default_factory=dict)
-    """What came of each visited node."""
-
-    versions: dict[str, VersionRecord] = field(default_factory=dict)
-    """The version of each visited node that was built or reused."""
-
-    @property
-    def failed(self) -> list[RunNodeRecord]:
-        """The nodes that failed."""
-        return [one for one in self.nodes.values() if one.status == "failed"]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every visited node has a version."""
-        return all(one.status in ("built", "reused") for one in self.nodes.values())
-
-    def display(self) -> Display:
-        """One row for each visited node."""
-        rows = [
-            [one.node, one.status, short(one.version), f"{one.seconds:.1f} s" if one.seconds else "", one.reason or ""]
-            for one in self.nodes.values()
-        ]
-        title = f"Run {self.id}: " + ("all built or reused" if self.ok else f"{len(self.failed)} failed")
-        return Display(title, ("node", "", "version", "took", "note"), rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        body = {name: msgspec.to_builtins(one) for name, one in self.nodes.items()}
-        return {"run": self.id, "ok": self.ok, "nodes": body}
-
-
 class Run:
     """One build in progress. The process that holds it is the only one that writes its results."""
 
@@ -121,6 +81,7 @@ class Run:
         self._result = RunResult(runtime.ids.new("run"))
         self._recipes: dict[str, str] = {}
         self._taken: dict[str, VersionRecord] = dict(taken)
+        self._unwritten: list[tuple[str, bool]] = []
 
     def go(self, executor: Executor) -> RunResult:
         """Do the work. A failed node stops only what depends on it; what was finished is kept.
@@ -138,6 +99,7 @@ class Run:
                 if left == waiting and not running:
                     raise BuildError(f"the plan of work cannot go on: {', '.join(left)} wait for what is not in it")
                 waiting = left
+                self._write_notes()
                 if running:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -165,6 +127,7 @@ class Run:
             tx.runs.start(record)
 
     def _end(self, status: Any) -> None:
+        self._write_notes()
         with self._store.catalogue.write() as tx:
             tx.runs.finish(self._result.id, status, self._runtime.clock.now())
 
@@ -274,7 +237,7 @@ class Run:
             self._put(tx, name, status, note, record, draft.seconds, None, log)
         self._taken[name] = record
         self._result.versions[name] = record
-        self._progress(name, status, note or _told(record))
+        self._progress(name, status, note or told(record))
 
     def _record(self, name: str, draft: Draft) -> VersionRecord:
         node = self._code.graph[name]
@@ -336,9 +299,20 @@ class Run:
         self._progress(name, "failed", str(error))
 
     def _note(self, name: str, status: str, note: str, version: VersionRecord | None = None) -> None:
-        with self._store.catalogue.write() as tx:
-            self._put(tx, name, status, note, version, None, None, None)
+        """Note what came of a node that was not worked on. Such notes are written together: there may be thousands."""
+        self._result.nodes[name] = self._node_record(name, status, note, version)
+        self._unwritten.append((name, version is not None))
         self._progress(name, status, note)
+
+    def _write_notes(self) -> None:
+        if not self._unwritten:
+            return
+        with self._store.catalogue.write() as tx:
+            for name, has_version in self._unwritten:
+                tx.runs.put_node(self._result.nodes[name])
+                if has_version:
+                    self._describe(tx, name)
+        self._unwritten.clear()
 
     def _put(
         self,
@@ -351,7 +325,23 @@ class Run:
         error: dict[str, Any] | None,
         log: str | None,
     ) -> None:
-        record = RunNodeRecord(
+        record = self._node_record(name, status, reason, version, seconds, error, log)
+        tx.runs.put_node(record)
+        if version is not None:
+            self._describe(tx, name)
+        self._result.nodes[name] = record
+
+    def _node_record(
+        self,
+        name: str,
+        status: Any,
+        reason: str,
+        version: VersionRecord | None,
+        seconds: float | None = None,
+        error: dict[str, Any] | None = None,
+        log: str | None = None,
+    ) -> RunNodeRecord:
+        return RunNodeRecord(
             run=self._result.id,
             node=name,
             status=status,
@@ -361,10 +351,6 @@ class Run:
             error=error,
             log=log,
         )
-        tx.runs.put_node(record)
-        if version is not None:
-            self._describe(tx, name)
-        self._result.nodes[name] = record
 
     def _describe(self, tx: Transaction, name: str) -> None:
         """Record a new description: an owner, a text, an access. Nothing is built for it."""
@@ -372,12 +358,3 @@ class Run:
         if tx.descriptions.put(name, fingerprint.description_digest, now):
             body = {"description": dict(fingerprint.description), "run": self._result.id}
             tx.events.append("node.described", name, body, self._runtime.actor, now)
-
-
-def _told(record: VersionRecord) -> str:
-    """One line about a fresh version, for progress."""
-    facts = record.facts
-    for figure in facts.get("figures", ()):
-        if figure["name"] in ("roc_auc", "recall") and figure["value"] is not None:
-            return f"{figure['name']} {figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
-    return f"{facts['rows']:,} rows" if "rows" in facts else ""

@@ -14,7 +14,7 @@ from soroi.cli.setting import parse_settings
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from soroi.build.run import RunResult
+    from soroi.build.result import RunResult
 
 
 def build(

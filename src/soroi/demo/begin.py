@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from soroi.base.errors import BuildError
-from soroi.build.run import RunResult
+from soroi.build.result import RunResult
 from soroi.demo.story import FIRST, Result, Story
 from soroi.demo.teller import Teller
 from soroi.demo.words import figure, share

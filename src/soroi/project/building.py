@@ -12,7 +12,8 @@ from soroi.build.code import keep_code, lay_out
 from soroi.build.executor import Executor
 from soroi.build.reference import PRODUCTION, References, read_references
 from soroi.build.request import BuildRequest, check_request
-from soroi.build.run import Progress, Run, RunCode, RunResult
+from soroi.build.result import RunResult
+from soroi.build.run import Progress, Run, RunCode
 from soroi.build.work import plan_work
 from soroi.codebase import Codebase, ProjectConfig, capture, library_version, load
 from soroi.declare.fingerprint import Fingerprint, fingerprints

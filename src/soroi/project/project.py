@@ -15,7 +15,8 @@ from soroi.build.claims import Claims
 from soroi.build.executor import Executor
 from soroi.build.reference import PRODUCTION, VersionIndex, read_references
 from soroi.build.request import BuildRequest
-from soroi.build.run import SOURCE_READ, Progress, RunResult
+from soroi.build.result import RunResult
+from soroi.build.run import SOURCE_READ, Progress
 from soroi.build.status import NodeStatus, StatusInputs, statuses
 from soroi.codebase import Codebase, ProjectConfig, find_project, load, read_config
 from soroi.declare.fingerprint import Fingerprint
