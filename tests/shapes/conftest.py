@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.projects import InlineExecutor, Tiny
-from tests.shapes.generator import SHAPES, Shape
+from tests.shapes.catalogue import SHAPES
+from tests.shapes.generator import Shape
 
 from soroi.build.result import RunResult
 

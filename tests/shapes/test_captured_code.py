@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from tests.shapes.catalogue import SHAPES, cut, dataset, decision, features, model, source
 from tests.shapes.conftest import Written
-from tests.shapes.generator import FORMS, SHAPES, Helper, Shape, cut, dataset, decision, features, model, source
+from tests.shapes.generator import FORMS, Helper, Shape
 
 from soroi.codebase import load
 from soroi.project.building import code_fingerprints

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.shapes.catalogue import random_shape
 from tests.shapes.conftest import Written
-from tests.shapes.generator import FORMS, Shape, random_shape
+from tests.shapes.generator import FORMS, Shape
 from tests.shapes.grooming import groomed
 
 from soroi.build.status import RUNS_WHEN_SERVING, NodeStatus
@@ -24,12 +25,12 @@ from soroi.codebase import Codebase, load
 from soroi.declare.fingerprint import Fingerprint
 from soroi.project.building import code_fingerprints
 
-EXAMPLES = int(os.environ.get("SOROI_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("SOROI_EXAMPLES", "4"))
 """Random projects that are built; set the variable for more."""
 
 SEEDS = st.integers(0, 2**32)
 BUILDING = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-LOOKING = settings(max_examples=8 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+LOOKING = settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 ANSWERING = ("features", "model", "threshold", "decision")
 VALUES = (-1.5, 0.0, 0.25, 3.0)
 
@@ -48,13 +49,14 @@ def described_anew(shape: Shape, chance: random.Random) -> Shape:
 
 def edited(shape: Shape, chance: random.Random) -> Shape:
     """One edit of the kind that people make; most change an output, some do not."""
-    helper = shape.helpers[chance.choice(sorted(shape.helpers))]
+    used = [name for name in sorted(shape.helpers) if shape.reached_by(name)] or sorted(shape.helpers)
+    helper = shape.helpers[chance.choice(used)]
     node = chance.choice([one for one in shape.nodes if one.kind != "source"])
     earlier = list(shape.helpers)[: list(shape.helpers).index(helper.name)]
     number = chance.choice(["0.5", "1.0", "2.0", "2.5", "4.0 / 2", "1 + 1.0"])
     of_helper: dict[str, Any] = {
         "scale": number,
-        "op": chance.choice("+-*"),
+        "op": chance.choice("+-*".replace(helper.op, "")),
         "form": chance.choice(list(FORMS)),
         "local": chance.choice(["found", "made", "one"]),
         "calls": chance.choice([None, *earlier]),
@@ -70,7 +72,7 @@ def edited(shape: Shape, chance: random.Random) -> Shape:
     if node.kind != "threshold":
         of_node["helpers"] = tuple(chance.sample(sorted(shape.helpers), chance.randint(0, 2)))
     if chance.random() < 0.65:
-        field = chance.choice(["scale", "scale", "op", "op", "form", "local", "calls"])
+        field = chance.choice(["scale", "scale", "scale", "op", "op", "op", "form", "local", "calls"])
         return shape.with_helper(helper.name, **{field: of_helper[field]})
     if not of_node:
         return shape

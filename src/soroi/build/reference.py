@@ -59,6 +59,14 @@ class VersionIndex:
         """The versions with some definitions, by node, newest first."""
         return self._tx.versions.built_as(definitions)
 
+    def newest_built_as(self, definitions: Iterable[str]) -> dict[str, VersionHead]:
+        """The newest version of each node with one of some definitions, by node."""
+        return self._tx.versions.newest_built_as(definitions)
+
+    def newest(self, nodes: Iterable[str]) -> dict[str, VersionHead]:
+        """The newest version of each of some nodes, by node."""
+        return self._tx.versions.newest(nodes)
+
     def sources(self, version: str) -> frozenset[str]:
         """Ids of the source versions that a version rests on."""
         waiting = [version]

@@ -123,12 +123,6 @@ class StatusInputs:
     references: References
     """What staging and production hold."""
 
-    declared: Mapping[str, VersionHead]
-    """The newest version of each node that was built as it is declared now."""
-
-    newest: Mapping[str, VersionHead]
-    """The newest version of each node."""
-
     counts: Mapping[str, int]
     """How many versions each node has."""
 
@@ -171,15 +165,15 @@ def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], dict[str, lis
     Returns:
         The versions judged, by node; and of nodes whose staged version is another, all that were built as declared.
     """
-    found: dict[str, VersionHead] = {}
-    for node in inputs.graph:
-        name = node.name
-        head = inputs.references.find(name) or inputs.declared.get(name) or inputs.newest.get(name)
-        if head is not None:
-            found[name] = head
+    known = inputs.references.known
+    offered = {node.name: inputs.references.find(node.name) for node in inputs.graph}
+    found = {name: head for name, head in offered.items() if head is not None}
+    nowhere = [name for name in offered if name not in found]
+    declared = known.newest_built_as(inputs.fingerprints[name].behaviour for name in nowhere)
+    found |= {name: declared[name] for name in nowhere if name in declared}
+    found |= known.newest(name for name in nowhere if name not in declared)
     changed = [name for name, head in found.items() if not _as_declared(inputs, name, head)]
-    asked = (inputs.fingerprints[name].behaviour for name in changed if name in inputs.declared)
-    others = inputs.references.known.built_as(asked)
+    others = known.built_as(inputs.fingerprints[name].behaviour for name in changed)
     for name in changed:
         if inputs.graph[name].kind not in RUNS_WHEN_SERVING:
             equal = (one for one in others.get(name, ()) if one.output == found[name].output)

@@ -343,8 +343,6 @@ class Project(Shown):
             graph=self.graph,
             fingerprints=self.fingerprints,
             references=read_references(tx, self.graph),
-            declared=tx.versions.newest_built_as({one.behaviour for one in self.fingerprints.values()}),
-            newest=tx.versions.newest(self.graph.names),
             counts=tx.versions.counts(),
             seconds=tx.runs.last_seconds(),
             described=tx.descriptions.all(),

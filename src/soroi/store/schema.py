@@ -82,6 +82,7 @@ runs = Table(
     Index(None, "project", "status"),
 )
 
+# the short columns first: to read them, a database need not pass over the long ones
 versions = Table(
     "versions",
     metadata,
@@ -94,20 +95,20 @@ versions = Table(
     Column("recipe", String(64), nullable=False),
     Column("definition", String(64), nullable=False),
     Column("output", String(64), nullable=False),
-    Column("fingerprint", Json, nullable=False),
-    Column("outputs", Json, nullable=False),
     Column("overrides", Json, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("environment", Json, nullable=False),
-    Column("facts", Json, nullable=False),
     Column("watermark", UtcTime),
     _name("run"),
     _name("by"),
     Column("at", UtcTime, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("outputs", Json, nullable=False),
+    Column("environment", Json, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("fingerprint", Json, nullable=False),
     UniqueConstraint("project", "id"),
     Index(None, "project", "node"),
     Index(None, "project", "recipe"),
-    Index(None, "project", "definition"),
+    Index(None, "project", "definition", "node"),
 )
 
 edges = Table(

@@ -129,7 +129,7 @@ class Versions:
             query = (
                 select(func.max(versions.c.seq))
                 .where(versions.c.project == self._bound.project, versions.c.definition.in_(chunk))
-                .group_by(versions.c.node)
+                .group_by(versions.c.definition, versions.c.node)  # the order of the index
             )
             rows = self._bound.rows(select(*_HEAD).where(versions.c.seq.in_(query.scalar_subquery())))
             for head in self._heads(rows, [row.id for row in rows]):

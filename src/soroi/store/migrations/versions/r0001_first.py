@@ -167,22 +167,22 @@ def _versions() -> None:
         sa.Column("recipe", sa.String(length=64), nullable=False),
         sa.Column("definition", sa.String(length=64), nullable=False),
         sa.Column("output", sa.String(length=64), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("outputs", sa.Text(), nullable=False),
         sa.Column("overrides", sa.Text(), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("environment", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("watermark", sa.DateTime(timezone=True), nullable=True),
         sa.Column("run", sa.String(length=400), nullable=False),
         sa.Column("by", sa.String(length=400), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_versions")),
         sa.UniqueConstraint("project", "id", name=op.f("uq_versions_project_id")),
     )
     op.create_index(op.f("ix_versions_project_node"), "versions", ["project", "node"])
     op.create_index(op.f("ix_versions_project_recipe"), "versions", ["project", "recipe"])
-    op.create_index(op.f("ix_versions_project_definition"), "versions", ["project", "definition"])
+    op.create_index(op.f("ix_versions_project_definition_node"), "versions", ["project", "definition", "node"])
 
 
 def _edges() -> None:
