@@ -110,7 +110,8 @@ class Building:
             first = self._find_parts(request, named, progress, chosen)
             result = self._go(self._expanded(request), named, progress, chosen)
         if first is not None:
-            result.nodes = {**first.nodes, **result.nodes}
+            worked = {name: one for name, one in first.nodes.items() if one.status in ("built", "failed")}
+            result.nodes = {**first.nodes, **result.nodes, **worked}
         return result
 
     def _local(self) -> Executor:

@@ -142,14 +142,16 @@ class Project(Shown):
     def plan(self, environment: str = PRODUCTION) -> ReleasePlan:
         """What a release would do, what stands in its way, and what to do next. Changes nothing."""
         with self.store.catalogue.read() as tx:
-            found = statuses(self._status_inputs(tx))
+            inputs = self._status_inputs(tx)
+            found = statuses(inputs)
+            held = inputs.references
             state = tx.staging.get()
             head = tx.heads.get(environment)
             return make_plan(
                 PlanInputs(
                     graph=self.graph,
                     statuses=found,
-                    report=self._report(tx),
+                    report=check_step(self.graph, held.staged, held.known, inputs.claims),
                     environment=environment,
                     manifest=state.manifest,
                     live=head.manifest if head else None,
@@ -227,7 +229,7 @@ class Project(Shown):
             as_of: Use only what was known before this moment (aware, or ISO text; a date means midnight UTC).
             refresh: Look at the sources again, though an earlier data version would do.
             upstream: Bring everything upstream of the nodes up to date as well.
-            behind: Build what is out of step in staging.
+            behind: Build what is out of step in staging, with the hyper-parameters that were chosen for it there.
             set: Hyper-parameters to try, by node.
             use: Ids of versions to take as inputs instead of what staging offers.
             force: Run again what has been built from the same inputs before.
@@ -241,17 +243,21 @@ class Project(Shown):
         building = Building(self.config, self.store, self.runtime)
         self.reload()
         named = {record.node: record for record in map(self.version, use)}
+        chosen = dict(set or {})
         if behind:
             with self.store.catalogue.read() as tx:
-                nodes = (*nodes, *self._report(tx, building.graph).behind)
+                report = self._report(tx, building.graph)
+            nodes = (*nodes, *report.behind)
             if not nodes:
                 return RunResult("")
+            staged = {node: report.needed[node].overrides for node in report.behind}
+            chosen = {**{node: values for node, values in staged.items() if values}, **chosen}
         request = BuildRequest(
             nodes=tuple(dict.fromkeys(nodes)),
             as_of=moment(as_of),
             refresh=refresh,
             upstream=upstream,
-            overrides=set or {},
+            overrides=chosen,
             inputs={node: record.id for node, record in named.items()},
             force=force,
         )
