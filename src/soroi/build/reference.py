@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from soroi.declare.graph import Graph
-from soroi.store import Transaction, VersionHead, VersionRecord
+from soroi.store import StagingState, Transaction, VersionHead, VersionRecord
 
 PRODUCTION = "production"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -107,7 +107,15 @@ class VersionIndex:
 class References:
     """The versions that staging and production hold, and the data they rest on."""
 
-    def __init__(self, staged: Mapping[str, VersionHead], live: Mapping[str, VersionHead], known: VersionIndex) -> None:
+    def __init__(
+        self,
+        staging: StagingState,
+        staged: Mapping[str, VersionHead],
+        live: Mapping[str, VersionHead],
+        known: VersionIndex,
+    ) -> None:
+        self.staging = staging
+        """The set being gathered, as it was read."""
         self.staged = staged
         """The staged version of each node."""
         self.live = live
@@ -144,11 +152,12 @@ def read_references(tx: Transaction, graph: Graph) -> References:
         graph: The declarations; picks of nodes that are no longer declared are left out.
     """
     index = VersionIndex(tx)
-    picked = {node: pick.version for node, pick in tx.staging.get().picks.items() if node in graph}
+    state = tx.staging.get()
+    picked = {node: pick.version for node, pick in state.picks.items() if node in graph}
     head = tx.heads.get(PRODUCTION)
     picks: dict[str, str] = tx.manifests.get(head.manifest).body["picks"] if head else {}
     released = {node: version for node, version in picks.items() if node in graph}
     index.load({*picked.values(), *released.values()})
     staged = {node: index.head(version) for node, version in picked.items()}
     live = {node: index.head(version) for node, version in released.items()}
-    return References(staged, live, index)
+    return References(state, staged, live, index)

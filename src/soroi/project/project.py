@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from soroi.base.display import Display, Shown
 from soroi.base.errors import ConfigError, OutOfStepError, RefusedError
+from soroi.base.memory import collecting_later
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
 from soroi.build.executor import Executor
@@ -113,7 +114,7 @@ class Project(Shown):
         """The status of every node, producers before consumers."""
         self._forget_parts()
         self.graph  # noqa: B018 (may read the store: not within another reading)
-        with self.store.catalogue.read() as tx:
+        with self.store.catalogue.read() as tx, collecting_later():
             return statuses(self._status_inputs(tx))
 
     def status(self) -> StatusTable:
@@ -141,11 +142,11 @@ class Project(Shown):
 
     def plan(self, environment: str = PRODUCTION) -> ReleasePlan:
         """What a release would do, what stands in its way, and what to do next. Changes nothing."""
-        with self.store.catalogue.read() as tx:
+        with self.store.catalogue.read() as tx, collecting_later():
             inputs = self._status_inputs(tx)
             found = statuses(inputs)
             held = inputs.references
-            state = tx.staging.get()
+            state = held.staging
             head = tx.heads.get(environment)
             return make_plan(
                 PlanInputs(

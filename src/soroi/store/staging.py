@@ -23,7 +23,7 @@ class Staging:
         """The set as it stands; revision 0 and no picks before the first change."""
         state = self._bound.row(self._bound.select(staging))
         rows = self._bound.rows(self._bound.select(picks).order_by(picks.c.node))
-        found = {row.node: Pick(**without(row)) for row in rows}
+        found = {row.node: Pick(row.node, row.version, row.by, row.at, row.note) for row in rows}
         return StagingState(state.revision if state else 0, found, state.manifest if state else None)
 
     def change(
