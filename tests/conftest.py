@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn
+from tests.backends import SECRETS, Place, Servers
 from tests.projects import CODE, FEBRUARY, Maker, Tiny, write_project
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for those who have time."""
+    parser.addoption("--every-shape", action="store_true", help="every behaviour of every shape on PostgreSQL too")
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +20,52 @@ def few_threads() -> Iterator[None]:
     """Threads that spin for each other make small models slow on a busy machine."""
     with threadpoolctl.threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The servers of this process, started when asked for; with the environment in which they let us in."""
+    made = Servers()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        yield made
+    made.stop()
+
+
+@pytest.fixture
+def postgres(servers: Servers) -> Iterator[Callable[[], str]]:
+    """Gives addresses of fresh databases of PostgreSQL, made for a catalogue; they are gone after the test."""
+    made: list[str] = []
+
+    def fresh() -> str:
+        made.append(servers.postgres.fresh())
+        return made[-1]
+
+    yield fresh
+    for one in made:
+        servers.postgres.drop(one)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a fresh database for a catalogue, on each of the databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalogue.sqlite"
+    address = request.getfixturevalue("postgres")()
+    assert isinstance(address, str)
+    return address
+
+
+@pytest.fixture(params=["local", "moto", "seaweedfs"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A fresh place for objects, on each of the object stores."""
+    name = str(request.param)
+    if name == "local":
+        return Place(name, str(tmp_path / "objects"))
+    servers = request.getfixturevalue("servers")
+    assert isinstance(servers, Servers)
+    return Place(name, servers.bucket(name).fresh())
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.store.conftest import Opening
 
 from soroi.base.errors import ConfigError, StoreError
 from soroi.store import Catalogue, ManifestRecord, open_catalogue
@@ -16,12 +17,8 @@ from soroi.store import Catalogue, ManifestRecord, open_catalogue
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return open_catalogue(tmp_path / "catalogue.sqlite", "demo")
-
-
-def test_sqlite_is_set_up_to_be_safe(catalogue: Catalogue) -> None:
+def test_sqlite_is_set_up_to_be_safe(tmp_path: Path) -> None:
+    catalogue = open_catalogue(tmp_path / "here.sqlite", "demo")
     with catalogue.read() as tx:
         ask = tx._bound.connection.exec_driver_sql
         assert ask("PRAGMA journal_mode").scalar() == "wal"
@@ -67,8 +64,8 @@ def test_a_writing_transaction_inside_another_is_refused_at_once(catalogue: Cata
         assert tx.manifests.add(ManifestRecord("m1", {}, NOW, "ann"))
 
 
-def test_projects_share_a_catalogue_without_seeing_each_other(tmp_path: Path) -> None:
-    one, two = (open_catalogue(tmp_path / "c.sqlite", name) for name in ("one", "two"))
+def test_projects_share_a_catalogue_without_seeing_each_other(opening: Opening) -> None:
+    one, two = opening("one"), opening("two")
     with one.write() as tx:
         assert tx.project == "one"
         tx.manifests.add(ManifestRecord("m", {"of": "one"}, NOW, "ann"))
@@ -128,17 +125,16 @@ def test_a_catalogue_that_stays_locked_is_an_error_that_says_so(tmp_path: Path) 
     other.close()
 
 
-def test_opening_again_is_quick_and_does_not_load_alembic(tmp_path: Path) -> None:
-    open_catalogue(tmp_path / "c.sqlite", "demo").close()
+def test_opening_again_is_quick_and_does_not_load_alembic(database: str) -> None:
+    open_catalogue(database, "demo").close()
     script = """
 import sys, time
-from pathlib import Path
 from soroi.store import open_catalogue
 before = time.perf_counter()
-open_catalogue(Path(sys.argv[1]), "demo").close()
+open_catalogue(sys.argv[1], "demo").close()
 print(time.perf_counter() - before, "alembic" in sys.modules)
 """
-    command = [sys.executable, "-c", script, str(tmp_path / "c.sqlite")]
+    command = [sys.executable, "-c", script, database]
     seconds, alembic = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert alembic == "False"
-    assert float(seconds) < 0.15
+    assert float(seconds) < (0.15 if database.startswith("sqlite") else 0.6)  # the driver of a server is larger

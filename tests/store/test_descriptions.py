@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
-from soroi.store import open_catalogue
+from soroi.store import Catalogue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_a_description_is_recorded_when_it_differs(tmp_path: Path) -> None:
-    catalogue = open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+def test_a_description_is_recorded_when_it_differs(catalogue: Catalogue) -> None:
     with catalogue.write() as tx:
         assert tx.descriptions.put("careful", "a", NOW)
         assert not tx.descriptions.put("careful", "a", NOW)
@@ -19,4 +17,3 @@ def test_a_description_is_recorded_when_it_differs(tmp_path: Path) -> None:
         assert tx.descriptions.put("quick", "c", NOW)
     with catalogue.read() as tx:
         assert tx.descriptions.all() == {"careful": "b", "quick": "c"}
-    catalogue.close()

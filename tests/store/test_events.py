@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from tests.store.conftest import Opening
 
-from soroi.store import Catalogue, open_catalogue
+from soroi.store import Catalogue
+from soroi.store.engines import database_url, make_engine
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    made = open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+def catalogue(opening: Opening) -> Catalogue:
+    made = opening()
     with made.write() as tx:
         for number in range(1, 8):
             subject = f"v{number % 2}"
@@ -25,11 +25,11 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 def meddle(catalogue: Catalogue, *statements: str) -> None:
     """Change the table behind the catalogue's back."""
-    connection = sqlite3.connect(catalogue.place)
-    with connection:
+    engine, _ = make_engine(database_url(catalogue.place))
+    with engine.execution_options(soroi_writes=True).begin() as connection:
         for one in statements:
-            connection.execute(one)
-    connection.close()
+            connection.exec_driver_sql(one)
+    engine.dispose()
 
 
 def found(catalogue: Catalogue) -> list[tuple[str, str | None]]:
@@ -121,20 +121,20 @@ def test_an_event_slipped_in_behind_the_end_is_found(catalogue: Catalogue) -> No
 
 
 def test_an_event_in_the_middle_forged_with_its_digest_is_found(catalogue: Catalogue) -> None:
-    from soroi.store.events import _digest
+    from soroi.store.events import event_digest
 
     with catalogue.read() as tx:
         third = tx.events.list()[2]
-    forged = _digest(3, third.prev, third.kind, third.subject, '{"n":99}', third.by, third.at)
+    forged = event_digest(3, third.prev, third.kind, third.subject, '{"n":99}', third.by, third.at)
     meddle(catalogue, f"UPDATE events SET body = '{{\"n\":99}}', digest = '{forged}' WHERE seq = 3")
     assert found(catalogue) == [("changed", "3")]
 
 
 def test_a_digest_forged_along_with_its_event_is_found(catalogue: Catalogue) -> None:
-    from soroi.store.events import _digest
+    from soroi.store.events import event_digest
 
     with catalogue.read() as tx:
         last = tx.events.list()[-1]
-    forged = _digest(7, last.prev, last.kind, last.subject, '{"n":99}', last.by, last.at)
+    forged = event_digest(7, last.prev, last.kind, last.subject, '{"n":99}', last.by, last.at)
     meddle(catalogue, f"UPDATE events SET body = '{{\"n\":99}}', digest = '{forged}' WHERE seq = 7")
     assert found(catalogue) == [("changed", "7")]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from tests.store.conftest import Opening
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store import Catalogue, ManifestRecord, open_catalogue
+from soroi.store import Catalogue, ManifestRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    made = open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+def catalogue(opening: Opening) -> Catalogue:
+    made = opening()
     with made.write() as tx:
         for name in ("m1", "m2", "m3"):
             tx.manifests.add(ManifestRecord(name, {"name": name}, NOW, "ann"))
@@ -66,10 +66,9 @@ def test_a_head_points_only_at_what_is_there(catalogue: Catalogue) -> None:
 MOVER = """
 import sys
 from datetime import datetime, UTC
-from pathlib import Path
 from soroi.base.errors import ConflictError
 from soroi.store import open_catalogue
-catalogue, me, wanted = open_catalogue(Path(sys.argv[1]), "demo"), sys.argv[2], 25
+catalogue, me, wanted = open_catalogue(sys.argv[1], "demo"), sys.argv[2], 25
 won = lost = 0
 while won < wanted:
     with catalogue.read() as tx:
@@ -83,6 +82,7 @@ while won < wanted:
         won += 1
     except ConflictError:
         lost += 1
+catalogue.close()
 print(won, lost)
 """
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from soroi.base.errors import UnknownNameError
-from soroi.store import ClaimRecord, VerdictRecord, open_catalogue
+from soroi.store import Catalogue, ClaimRecord, VerdictRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VERDICT = VerdictRecord(
@@ -25,19 +24,19 @@ VERDICT = VerdictRecord(
 )
 
 
-def test_claims_are_added_once(tmp_path: Path) -> None:
+def test_claims_are_added_once(catalogue: Catalogue) -> None:
     claim = ClaimRecord("c1", "equal-output", "careful", "careful@1", "careful@2", {"output": "o"}, "ann", NOW)
     other = msgspec.structs.replace(claim, id="c2", kind="waiver")
-    with open_catalogue(tmp_path / "c.sqlite", "demo").write() as tx:
+    with catalogue.write() as tx:
         assert tx.claims.add(claim)
         assert not tx.claims.add(claim)
         assert tx.claims.add(other)
         assert tx.claims.all() == [claim, other]
 
 
-def test_verdicts_are_added_once_and_found_by_subject(tmp_path: Path) -> None:
+def test_verdicts_are_added_once_and_found_by_subject(catalogue: Catalogue) -> None:
     later = msgspec.structs.replace(VERDICT, id="verdict_2", outcome="fail", subjects=["careful@1"])
-    with open_catalogue(tmp_path / "c.sqlite", "demo").write() as tx:
+    with catalogue.write() as tx:
         assert tx.verdicts.add(VERDICT)
         assert not tx.verdicts.add(msgspec.structs.replace(VERDICT, outcome="fail"))
         assert tx.verdicts.add(later)

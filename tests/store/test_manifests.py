@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store import ManifestRecord, open_catalogue
+from soroi.store import Catalogue, ManifestRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_manifests_are_added_once_and_found(tmp_path: Path) -> None:
+def test_manifests_are_added_once_and_found(catalogue: Catalogue) -> None:
     first = ManifestRecord("abc1", {"versions": {"a": "a@1"}}, NOW, "ann")
     second = ManifestRecord("abd2", {"versions": {}}, NOW, "bob")
-    with open_catalogue(tmp_path / "c.sqlite", "demo").write() as tx:
+    with catalogue.write() as tx:
         assert tx.manifests.add(first)
         assert not tx.manifests.add(ManifestRecord("abc1", first.body, NOW, "bob"))
         assert tx.manifests.add(second)
@@ -29,8 +28,8 @@ def test_manifests_are_added_once_and_found(tmp_path: Path) -> None:
             tx.manifests.get("x")
 
 
-def test_one_id_for_two_bodies_is_a_conflict(tmp_path: Path) -> None:
-    with open_catalogue(tmp_path / "c.sqlite", "demo").write() as tx:
+def test_one_id_for_two_bodies_is_a_conflict(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
         tx.manifests.add(ManifestRecord("m", {"a": 1}, NOW, "ann"))
         with pytest.raises(ConflictError, match="another set"):
             tx.manifests.add(ManifestRecord("m", {"a": 2}, NOW, "ann"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from obstore.store import LocalStore
+from tests.backends import Place
 
 from soroi.base.digest import digest_bytes
 from soroi.base.errors import ConfigError, CorruptError, MissingFileError, StoreError
@@ -16,20 +17,20 @@ from soroi.store import Objects
 from soroi.store.objects import digest_file
 
 
-@pytest.fixture
-def objects(tmp_path: Path) -> Objects:
-    return Objects(tmp_path / "objects")
+def key(objects: Objects, digest: str) -> str:
+    """Key under which an object is stored."""
+    return objects.location(digest).removeprefix(f"{objects.place}/")
 
 
 @given(data=st.binary(max_size=2000))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
-def test_what_is_put_is_got(objects: Objects, data: bytes) -> None:
+def test_what_is_put_is_got(objects: Objects, place: Place, data: bytes) -> None:
     digest = objects.put(data)
     assert digest == digest_bytes("object", data)
     assert objects.get(digest, what="it") == data
     assert objects.put(data) == digest
     assert objects.has(digest)
-    assert Path(objects.location(digest)).read_bytes() == data
+    assert place.read(key(objects, digest)) == data
 
 
 def test_what_is_not_there_is_named(objects: Objects) -> None:
@@ -40,13 +41,10 @@ def test_what_is_not_there_is_named(objects: Objects) -> None:
     assert not objects.has("ab" * 20)
 
 
-@pytest.mark.parametrize("place", [0, 499, 999])
-def test_a_flipped_byte_is_found_and_named_before_use(objects: Objects, place: int) -> None:
+@pytest.mark.parametrize("at", [0, 499, 999])
+def test_a_flipped_byte_is_found_and_named_before_use(objects: Objects, place: Place, at: int) -> None:
     digest = objects.put(bytes(1000))
-    file = Path(objects.location(digest))
-    data = bytearray(file.read_bytes())
-    data[place] ^= 1
-    file.write_bytes(data)
+    place.flip(key(objects, digest), at)
     with pytest.raises(CorruptError, match="the weights is damaged"):
         objects.get("".join(digest), what="the weights")
     with pytest.raises(CorruptError, match=digest):
@@ -54,17 +52,16 @@ def test_a_flipped_byte_is_found_and_named_before_use(objects: Objects, place: i
 
 
 @pytest.mark.parametrize("left", [0, 999])
-def test_a_truncated_object_is_found(objects: Objects, left: int) -> None:
+def test_a_truncated_object_is_found(objects: Objects, place: Place, left: int) -> None:
     digest = objects.put(b"x" * 1000)
-    file = Path(objects.location(digest))
-    file.write_bytes(file.read_bytes()[:left])
+    place.write(key(objects, digest), place.read(key(objects, digest))[:left])
     with pytest.raises(CorruptError):
         objects.get(digest, what="it")
 
 
-def test_putting_the_same_bytes_again_repairs_a_damaged_object(objects: Objects) -> None:
+def test_putting_the_same_bytes_again_repairs_a_damaged_object(objects: Objects, place: Place) -> None:
     digest = objects.put(b"good")
-    Path(objects.location(digest)).write_bytes(b"evil")
+    place.write(key(objects, digest), b"evil")
     assert objects.put(b"good") == digest
     assert objects.get(digest, what="it") == b"good"
 
@@ -108,13 +105,10 @@ def test_a_document_is_put_once_and_the_first_stays(objects: Objects) -> None:
     assert objects.get_document("tables/ab/y", what="it") is None
 
 
-@pytest.mark.parametrize("place", [0, 39, 40, 41, 44])
-def test_a_flipped_byte_in_a_document_is_found(objects: Objects, tmp_path: Path, place: int) -> None:
+@pytest.mark.parametrize("at", [0, 39, 40, 41, 44])
+def test_a_flipped_byte_in_a_document_is_found(objects: Objects, place: Place, at: int) -> None:
     objects.put_document("tables/ab/x", b"first")
-    file = tmp_path / "objects" / "tables" / "ab" / "x"
-    data = bytearray(file.read_bytes())
-    data[place] ^= 1
-    file.write_bytes(data)
+    place.flip("tables/ab/x", at)
     with pytest.raises(CorruptError, match="table x is damaged"):
         objects.get_document("tables/ab/x", what="table x")
     assert objects.put_document("tables/ab/x", b"first")
@@ -135,7 +129,7 @@ class Careless:
 
 
 def test_a_store_that_lets_two_writers_win_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(_place: str, directory: Path) -> Careless:
+    def careless(_place: str, _options: object, directory: Path) -> Careless:
         directory.mkdir(parents=True)
         return Careless(LocalStore(prefix=directory))
 

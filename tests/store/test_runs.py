@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from soroi.base.errors import UnknownNameError
-from soroi.store import Catalogue, RunNodeRecord, RunRecord, open_catalogue
+from soroi.store import Catalogue, RunNodeRecord, RunRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = RunRecord(id="run_1", request={"nodes": ["careful"]}, by="ann", host="here", pid=7, started_at=NOW)
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return open_catalogue(tmp_path / "catalogue.sqlite", "demo")
 
 
 def test_a_run_is_open_until_it_is_finished(catalogue: Catalogue) -> None:
@@ -59,5 +53,5 @@ def test_a_node_is_put_again_in_place_and_keeps_its_turn(catalogue: Catalogue) -
 
 
 def test_a_node_of_no_run_is_refused(catalogue: Catalogue) -> None:
-    with pytest.raises(OSError, match="FOREIGN KEY"), catalogue.write() as tx:
+    with pytest.raises(OSError, match=r"(?i)foreign key"), catalogue.write() as tx:
         tx.runs.put_node(RunNodeRecord(run="nobody", node="a", status="waiting"))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from tests.store.conftest import Opening
 
 from soroi.base.errors import ConflictError, DataError, UnknownNameError
-from soroi.store import Catalogue, ManifestRecord, Pick, StagingState, VersionRecord, open_catalogue
+from soroi.store import Catalogue, ManifestRecord, Pick, StagingState, VersionRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    made = open_catalogue(tmp_path / "catalogue.sqlite", "demo")
+def catalogue(opening: Opening) -> Catalogue:
+    made = opening()
     with made.write() as tx:
         for name in ("a@1", "a@2", "b@1"):
             tx.versions.add(

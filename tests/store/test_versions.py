@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store import Catalogue, EdgeRecord, Transaction, VersionRecord, open_catalogue
+from soroi.store import Catalogue, EdgeRecord, Transaction, VersionRecord, Wanted
 
 NOW = datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=UTC)
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return open_catalogue(tmp_path / "catalogue.sqlite", "demo")
 
 
 def version(name: str, number: int, **changes: Any) -> VersionRecord:
@@ -186,3 +181,61 @@ def test_more_versions_than_one_query_may_name_are_read(catalogue: Catalogue) ->
             tx.versions.add(one)
         assert len(tx.versions.heads(one.id for one in made)) == 1202
         assert len(tx.versions.built_as(one.definition for one in made)["many"]) == 1202
+
+
+# ── finding ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def found(tx: Transaction, **wanted: Any) -> list[str]:
+    return [one.id.partition("@")[0] for one in tx.versions.find(Wanted(**wanted))]
+
+
+@pytest.fixture
+def several(catalogue: Catalogue) -> Catalogue:
+    with catalogue.write() as tx:
+        for place, name in enumerate("abcdef"):
+            more: dict[str, Any] = {"kind": "source", "by": "bob"} if place % 2 else {}
+            own = {"run": f"run_{place // 3}", "output": f"out {place}", "definition": f"def {place // 2}"}
+            tx.versions.add(version(name, place, at=NOW + timedelta(days=place), **own, **more))
+    return catalogue
+
+
+def test_versions_are_found_by_each_field_newest_first(several: Catalogue) -> None:
+    with several.read() as tx:
+        assert found(tx) == list("fedcba")
+        assert found(tx, node="c") == ["c"]
+        assert found(tx, kind="source") == found(tx, by="bob") == list("fdb")
+        assert found(tx, run="run_1") == list("fed")
+        assert found(tx, output="out 4") == found(tx, recipe="recipe 4") == ["e"]
+        assert found(tx, definition="def 1") == list("dc")
+        assert found(tx, digest=f"{3:012x}".ljust(40, "0")) == ["d"]
+        assert found(tx, by="carl") == []
+
+
+def test_versions_are_found_by_several_fields_and_times(several: Catalogue) -> None:
+    with several.read() as tx:
+        assert found(tx, by="bob", run="run_0") == ["b"]
+        assert found(tx, since=NOW + timedelta(days=2), until=NOW + timedelta(days=4)) == list("dc")
+        assert found(tx, since=NOW + timedelta(days=2), by="bob") == list("fd")
+
+
+def test_a_page_begins_behind_the_last_of_the_one_before(several: Catalogue) -> None:
+    with several.read() as tx:
+        first = tx.versions.find(Wanted(limit=4))
+        assert [one.node for one in first] == list("fedc")
+        assert found(tx, limit=4, behind=first[-1].id) == list("ba")
+        assert found(tx, by="bob", behind=version("d", 3).id) == ["b"]
+
+
+def test_what_is_found_has_its_edges(catalogue: Catalogue) -> None:
+    source = version("flights", 1, kind="source", watermark=NOW)
+    model = version("careful", 2, edges=[EdgeRecord("trains on", "train", source.id)])
+    with catalogue.write() as tx:
+        tx.versions.add(source)
+        tx.versions.add(model)
+        assert [one.edges for one in tx.versions.find(Wanted())] == [model.edges, []]
+
+
+def test_another_project_finds_nothing_of_it(several: Catalogue, opening: Callable[..., Catalogue]) -> None:
+    with opening("other").read() as tx:
+        assert tx.versions.find(Wanted(by="bob")) == []

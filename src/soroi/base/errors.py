@@ -105,6 +105,12 @@ class CorruptError(StoreError):
     code = "corrupt"
 
 
+class CollectedError(CorruptError):
+    """Bytes were removed because nothing needed them. Who, when and how to build them again is in the message."""
+
+    code = "collected"
+
+
 class ConflictError(SoroiError):
     """Somebody else was first: a head or the staging moved since it was read."""
 
@@ -130,6 +136,12 @@ class RefusedError(SoroiError):
 
     code = "refused"
     exit_code = 3
+
+
+class ForbiddenError(RefusedError, PermissionError):
+    """Somebody may not do this here: names who, what, which role would allow it, and whom to ask."""
+
+    code = "forbidden"
 
 
 class UnsafeArtefactError(RefusedError):

@@ -12,7 +12,8 @@ class Reason:
     """One reason, with the reasons behind it."""
 
     kind: str
-    """Category for machines: ``code``, ``parameter``, ``data``, ``upstream``, ``behind``, ``missing``…"""
+    """Category for machines: ``code``, ``parameter``, ``policy``, ``environment``, ``data``, ``upstream``, ``behind``,
+    ``access``, ``gate``, ``missing``…"""
 
     text: str
     """One sentence for people."""
@@ -46,3 +47,9 @@ class Reason:
         if self.because:
             body["because"] = [child.to_dict() for child in self.because]
         return body
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Reason:
+        """Read what :meth:`to_dict` wrote."""
+        because = tuple(cls.from_dict(one) for one in body.get("because", ()))
+        return cls(body["kind"], body["text"], body.get("subject"), because, dict(body.get("facts", {})))

@@ -100,3 +100,5 @@ class Runtime:
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)
     actor: str = field(default_factory=actor_name)
+    scopes: tuple[str, ...] | None = None
+    """What a token limits the actor to, such as ``release:production``; ``None``: no token limits them."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soroi.base.digest import FORMAT, canonical
 from soroi.base.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FOLDER = "SOROI_KEYS"
 """Environment variable that names the folder of keys; default: ``soroi/keys`` in the user's configuration folder."""
@@ -53,9 +56,7 @@ def sign(signer: str, domain: str, data: Any, *, folder: Path | None = None) -> 
     Raises:
         ConfigError: The key file is not a key, or others may read it.
     """
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    key = Ed25519PrivateKey.from_private_bytes(_key(signer, folder or key_folder()))
+    key = private_key(signer, folder=folder)
     public = key.public_key().public_bytes_raw().hex()
     return Signature(signer, public, key.sign(_message(signer, domain, data)).hex())
 
@@ -77,6 +78,34 @@ def verify(signature: Signature, domain: str, data: Any) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def public_key(signer: str, *, folder: Path | None = None) -> str:
+    """The public key of a signer of this machine, 64 hexadecimal characters. The key is made at the first use.
+
+    Args:
+        signer: Name of the signer.
+        folder: Folder of the keys; default: see :data:`FOLDER`.
+
+    Raises:
+        ConfigError: The key file is not a key, or others may read it.
+    """
+    return private_key(signer, folder=folder).public_key().public_bytes_raw().hex()
+
+
+def private_key(signer: str, *, folder: Path | None = None) -> Ed25519PrivateKey:
+    """The private key of a signer of this machine, made at the first use.
+
+    Args:
+        signer: Name of the signer.
+        folder: Folder of the keys; default: see :data:`FOLDER`.
+
+    Raises:
+        ConfigError: The key file is not a key, or others may read it.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(_key(signer, folder or key_folder()))
 
 
 def key_folder() -> Path:

@@ -100,6 +100,10 @@ class AnswerLog:
         """Decisions that have answers, in alphabetical order."""
         return self._journals.names()
 
+    def folder(self, decision: str) -> Path:
+        """Where the answers of a decision are."""
+        return self._journals.of(decision)
+
     def find(self, answer_id: str) -> dict[str, Any] | None:
         """The answer with an id, or ``None``."""
         needle = answer_id.encode()

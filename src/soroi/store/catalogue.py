@@ -5,32 +5,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Engine, select
 
-from soroi.base.errors import ConfigError, StoreError
+from soroi.base.errors import StoreError
+from soroi.store.approvals import Approvals
 from soroi.store.descriptions import Descriptions
+from soroi.store.engines import WRITES, database_url, make_engine, only_writer, only_writer_of_all
 from soroi.store.events import Events
 from soroi.store.failures import naming
+from soroi.store.grants import Grants
 from soroi.store.heads import Heads
+from soroi.store.holds import Holds
+from soroi.store.incidents import Incidents
 from soroi.store.judgements import Claims, Verdicts
+from soroi.store.keys import Keys
 from soroi.store.manifests import Manifests
 from soroi.store.migrate import ensure_current
+from soroi.store.rollouts import Rollouts
+from soroi.store.rows import StoredRow, stored_rows
 from soroi.store.runs import Runs
+from soroi.store.schema import heads, metadata
 from soroi.store.sql import Bound
 from soroi.store.staging import Staging
+from soroi.store.tokens import Tokens
+from soroi.store.tombstones import Tombstones
 from soroi.store.versions import Versions
-
-BUSY_SECONDS = 30
-"""How long a SQLite writer waits for another one."""
-
-_WRITES = "soroi_writes"
 
 
 class Transaction:
@@ -43,6 +46,23 @@ class Transaction:
     def project(self) -> str:
         """Project that the transaction is bound to."""
         return self._bound.project
+
+    def of(self, project: str) -> Transaction:
+        """The same moment, seen from another project of the catalogue. It only reads, except within
+        :meth:`Catalogue.write_all`."""
+        return Transaction(replace(self._bound, project=project, writable=self._bound.whole))
+
+    def projects(self) -> list[str]:
+        """Names of the projects of the catalogue that ever moved a head, in alphabetical order."""
+        return sorted(row.project for row in self._bound.rows(select(heads.c.project).distinct()))
+
+    def stored(self, table: str) -> list[StoredRow]:
+        """The rows of the project in a table as they are stored, read without trusting them: for checks.
+
+        Args:
+            table: Name of the table.
+        """
+        return stored_rows(self._bound, metadata.tables[table])
 
     @cached_property
     def versions(self) -> Versions:
@@ -80,9 +100,49 @@ class Transaction:
         return Verdicts(self._bound)
 
     @cached_property
+    def rollouts(self) -> Rollouts:
+        """Heads on their way."""
+        return Rollouts(self._bound)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """What broke."""
+        return Incidents(self._bound)
+
+    @cached_property
     def descriptions(self) -> Descriptions:
         """The description of each node as it was recorded last."""
         return Descriptions(self._bound)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Whose public key is whose."""
+        return Keys(self._bound)
+
+    @cached_property
+    def grants(self) -> Grants:
+        """Who was given which role."""
+        return Grants(self._bound)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Tokens by which somebody is known, hashed."""
+        return Tokens(self._bound)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Signatures over plans."""
+        return Approvals(self._bound)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """What must not be removed, by somebody's word."""
+        return Holds(self._bound)
+
+    @cached_property
+    def tombstones(self) -> Tombstones:
+        """What was removed."""
+        return Tombstones(self._bound)
 
     @cached_property
     def events(self) -> Events:
@@ -113,7 +173,7 @@ class Catalogue:
         """
         with naming(self._place), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":  # SQLite reads are of one moment anyway
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield Transaction(Bound(connection, self._project, writable=False))
 
@@ -121,12 +181,29 @@ class Catalogue:
     def write(self) -> Iterator[Transaction]:
         """A transaction that writes: committed at the end of the block, undone when the block raises.
 
-        On SQLite it is the only writer from its start on (``BEGIN IMMEDIATE``) and waits up to 30 s for others.
+        It is the only writer of its project from its start on (of the file, on SQLite) and waits up to 30 s for
+        others.
 
         Raises:
             StorageFullError: The disk is full; nothing was changed.
             StoreError: The database cannot be written, or this thread is already in a writing transaction.
         """
+        with self._write(whole=False) as tx:
+            yield tx
+
+    @contextmanager
+    def write_all(self) -> Iterator[Transaction]:
+        """A transaction that writes, and is the only writer of all projects of the catalogue. Keep it short.
+
+        Raises:
+            StorageFullError: The disk is full; nothing was changed.
+            StoreError: The database cannot be written, or this thread is already in a writing transaction.
+        """
+        with self._write(whole=True) as tx:
+            yield tx
+
+    @contextmanager
+    def _write(self, *, whole: bool) -> Iterator[Transaction]:
         if getattr(self._writing, "now", False):
             raise StoreError(
                 "a writing transaction is already open in this thread",
@@ -135,9 +212,13 @@ class Catalogue:
         self._writing.now = True
         try:
             with naming(self._place), self._engine.connect() as fresh:
-                connection = fresh.execution_options(**{_WRITES: True})
+                connection = fresh.execution_options(**{WRITES: True})
                 with connection.begin():
-                    yield Transaction(Bound(connection, self._project, writable=True))
+                    if whole:
+                        only_writer_of_all(connection)
+                    else:
+                        only_writer(connection, self._project)
+                    yield Transaction(Bound(connection, self._project, writable=True, whole=whole))
         finally:
             self._writing.now = False
 
@@ -154,50 +235,14 @@ def open_catalogue(address: str | Path, project: str) -> Catalogue:
         project: Project to bind it to.
 
     Raises:
-        ConfigError: The address is not an address.
+        ConfigError: The address is not an address, or what it needs is not there.
         StoreError: The database cannot be opened, or is newer than this soroi.
     """
-    url = _url(address)
-    if url.get_backend_name() == "sqlite":
-        place = str(url.database)
-        with naming(place):
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
-        engine = _sqlite_engine(url)
-    else:
-        place = url.render_as_string(hide_password=True)
-        engine = create_engine(url, pool_pre_ping=True)
-    with naming(place):
-        ensure_current(engine, Path(place) if engine.dialect.name == "sqlite" else None)
-    return Catalogue(engine, project, place)
-
-
-def _url(address: str | Path) -> URL:
-    if isinstance(address, Path) or "://" not in address:
-        return URL.create("sqlite", database=str(Path(address).absolute()))
+    engine, place = make_engine(database_url(address))
     try:
-        url = make_url(address)
-    except ArgumentError as error:
-        raise ConfigError(f"'{address}' is not a database address", hint="as sqlite:///path/to/file") from error
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ConfigError("a catalogue in memory cannot be shared", hint="give a file: sqlite:///path/to/file")
-    return url
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        with naming(place):
+            ensure_current(engine, Path(place) if engine.dialect.name == "sqlite" else None)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Catalogue(engine, project, place)

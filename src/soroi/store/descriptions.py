@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from soroi.store.schema import descriptions
 from soroi.store.sql import Bound
+
+_SHORT = select(descriptions.c.node, descriptions.c.digest)
 
 
 class Descriptions:
@@ -19,7 +23,8 @@ class Descriptions:
 
     def all(self) -> dict[str, str]:
         """The digest of each node's description, by node."""
-        return {row.node: row.digest for row in self._bound.rows(self._bound.select(descriptions))}
+        mine = descriptions.c.project == self._bound.project
+        return {row.node: row.digest for row in self._bound.rows(_SHORT.where(mine))}
 
     def put(self, node: str, digest: str, at: datetime) -> bool:
         """Record the digest of a node's description. Tells ``False``, and changes nothing, when it is the same.

@@ -17,6 +17,7 @@ from soroi.base.digest import digest
 from soroi.base.reason import Reason
 from soroi.store.columns import decode_json, encode_json
 from soroi.store.records import EventRecord
+from soroi.store.rows import StoredRow, moment_text, stored_rows
 from soroi.store.schema import event_chains, events
 from soroi.store.sql import Bound
 
@@ -42,7 +43,7 @@ class Events:
         chain = self._bound.row(self._bound.select(event_chains).with_for_update())
         assert chain is not None
         seq, text = chain.length + 1, encode_json(body)
-        own = _digest(seq, chain.digest, kind, subject, text, by, at)
+        own = event_digest(seq, chain.digest, kind, subject, text, by, at)
         values = {"kind": kind, "subject": subject, "by": by, "at": at, "prev": chain.digest, "digest": own}
         self._bound.insert(events, {"seq": seq, "body": text, **values})
         mine = event_chains.c.project == self._bound.project
@@ -69,19 +70,39 @@ class Events:
 
     def verify(self) -> ReasonList:
         """Check the whole chain. Empty when it is whole, else what was changed, is missing or changed places."""
-        rows = self._bound.rows(self._bound.select(events).order_by(events.c.seq))
-        chain = self._bound.row(self._bound.select(event_chains))
-        return [*_broken_links(rows), *_broken_end(rows, chain)]
+        rows = [_Stored(one) for one in stored_rows(self._bound, events)]
+        chains = [one.values for one in stored_rows(self._bound, event_chains)]
+        return [*_broken_links(rows), *_broken_end(rows, chains[0] if chains else None)]
 
 
-def _broken_links(rows: Sequence[Row[Any]]) -> Iterator[Reason]:
+class _Stored:
+    """An event as it is stored, which need not be one."""
+
+    def __init__(self, row: StoredRow) -> None:
+        held = row.values
+        self.seq: int = held["seq"]
+        self.kind: str = held["kind"] or "of a damaged kind"
+        self.prev: str = held["prev"] or ""
+        self.digest: str = held["digest"] or ""
+        self._held = None if row.damaged else held
+
+    def matches(self, seq: int) -> bool:
+        """Whether it is what was recorded at a place."""
+        held = self._held
+        if held is None:
+            return False
+        content = [held[name] for name in ("kind", "subject", "body", "by", "at")]
+        return event_digest(seq, self.prev, *content) == self.digest
+
+
+def _broken_links(rows: Sequence[_Stored]) -> Iterator[Reason]:
     place_of = {row.digest: row.seq for row in rows}
     expected, before = 1, None
     for row in rows:
         if row.seq > expected:
             yield _missing(expected, row.seq - 1)
             before = None
-        whole = _matches(row, row.seq)
+        whole = row.matches(row.seq)
         if not whole:
             yield _broken(row, place_of)
         elif before is not None and row.prev != before.digest:
@@ -90,18 +111,18 @@ def _broken_links(rows: Sequence[Row[Any]]) -> Iterator[Reason]:
         expected, before = row.seq + 1, row if whole else None
 
 
-def _broken(row: Row[Any], place_of: Mapping[str, int]) -> Reason:
+def _broken(row: _Stored, place_of: Mapping[str, int]) -> Reason:
     """Why an event's digest is wrong: it was at another place, or it was changed."""
     near = range(max(1, row.seq - NEAR), row.seq + NEAR)
     for place in (place_of.get(row.prev, 0) + 1, *near):
-        if place != row.seq and _matches(row, place):
+        if place != row.seq and row.matches(place):
             text = f"event {place} ({row.kind}) was moved to place {row.seq}"
             return Reason("reordered", text, str(row.seq), facts={"was": place})
     return Reason("changed", f"event {row.seq} ({row.kind}) is not what was recorded", str(row.seq))
 
 
-def _broken_end(rows: Sequence[Row[Any]], chain: Row[Any] | None) -> Iterator[Reason]:
-    count, last = (chain.length, chain.digest) if chain is not None else (0, "")
+def _broken_end(rows: Sequence[_Stored], chain: Mapping[str, Any] | None) -> Iterator[Reason]:
+    count, last = (chain["length"] or 0, chain["digest"]) if chain is not None else (0, "")
     seen = rows[-1].seq if rows else 0
     if seen < count:
         yield _missing(seen + 1, count)
@@ -116,12 +137,19 @@ def _missing(first: int, last: int) -> Reason:
     return Reason("missing", text, str(first), facts={"first": first, "last": last})
 
 
-def _matches(row: Row[Any], seq: int) -> bool:
-    return bool(_digest(seq, row.prev, row.kind, row.subject, row.body, row.by, row.at) == row.digest)
+def event_digest(seq: int, prev: str, kind: str, subject: str | None, body: str, by: str, at: datetime | str) -> str:
+    """The digest of an event, 40 hexadecimal characters.
 
-
-def _digest(seq: int, prev: str, kind: str, subject: str | None, body: str, by: str, at: datetime) -> str:
-    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+    Args:
+        seq: Its place.
+        prev: Digest of the event before; empty for the first.
+        kind: Its kind.
+        subject: What it is about.
+        body: What happened, as canonical JSON.
+        by: Who did it.
+        at: When; as text: ISO in UTC with microseconds.
+    """
+    moment = at if isinstance(at, str) else moment_text(at)
     content = {"seq": seq, "prev": prev, "kind": kind, "subject": subject, "body": body, "by": by, "at": moment}
     return digest("event", content)
 

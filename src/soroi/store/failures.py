@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from soroi.base.errors import SoroiError, StorageFullError, StoreError
 
@@ -19,6 +20,37 @@ _FULL_TEXTS = (
     "database or disk is full",
     "disk quota exceeded",
     "could not extend file",
+)
+_NO_ENTRY = (
+    "did not let the user in",
+    "set SOROI_CATALOGUE_PASSWORD, or catalogue_password_file under [store] in soroi.toml; check the user's name",
+)
+_NO_DATABASE = ("has no such database", "make it, as a superuser: CREATE DATABASE name OWNER user")
+_NO_RIGHT = ("lacks a right", "as the owner of the database: GRANT the right, or let the user own the database")
+_LOST = ("lost a race against another process", "do the same again: nothing was changed")
+_BUSY = ("has no room for another connection", "close some, or raise max_connections")
+_UNREACHED = (
+    "cannot be reached",
+    "check that the server runs, its address and the network; then do the same again: nothing was half done",
+)
+_STATES = (
+    ("28", _NO_ENTRY),
+    ("3D000", _NO_DATABASE),
+    ("42501", _NO_RIGHT),
+    ("25006", ("is read-only", "use the address of the primary server, not of a copy")),
+    ("40", _LOST),
+    ("53300", _BUSY),
+    ("08", _UNREACHED),
+    ("57P", _UNREACHED),
+)
+_SAID = (  # refused while connecting: the driver gives no state then
+    ("password authentication failed", _NO_ENTRY),
+    ("no password supplied", _NO_ENTRY),
+    ("no pg_hba.conf entry", _NO_ENTRY),
+    ('role "', _NO_ENTRY),
+    ('database "', _NO_DATABASE),
+    ("too many", _BUSY),
+    ("remaining connection slots", _BUSY),
 )
 _NEARLY_FULL_BYTES = 256 * 1024
 
@@ -49,6 +81,12 @@ def naming(place: str | Path) -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise _database_error(place, error) from error
+    except UnicodeDecodeError as error:  # SQLite's driver quotes text of a damaged file, and cannot
+        hint = "restore the catalogue from a backup; objects and answers are not affected"
+        raise StoreError(f"the catalogue {place} is damaged: {error}", hint=hint, path=str(place)) from error
+    except PoolTimeoutError as error:
+        hint = "this process holds all its connections; end transactions sooner, or try again"
+        raise StoreError(f"no connection to the catalogue {place} became free", hint=hint, path=str(place)) from error
     except OSError as error:
         if error.errno in _FULL or _says_full(error):
             raise storage_full(place, error) from error
@@ -61,6 +99,8 @@ def naming(place: str | Path) -> Iterator[None]:
 
 def _database_error(place: str | Path, error: DBAPIError) -> Exception:
     cause = error.orig or error
+    if not hasattr(cause, "sqlite_errorcode") and hasattr(cause, "sqlstate"):
+        return _server_error(place, cause, str(cause.sqlstate or ""))
     code = getattr(cause, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL or _says_full(cause):
@@ -75,6 +115,21 @@ def _database_error(place: str | Path, error: DBAPIError) -> Exception:
         return StoreError(f"the catalogue {place} is damaged: {_first_line(cause)}", hint=hint, path=str(place))
     hint = "check that the catalogue is there, that you may write to it, and that soroi's version fits it"
     return StoreError(f"the catalogue {place} refused: {_first_line(cause)}", hint=hint, path=str(place))
+
+
+def _server_error(place: str | Path, cause: BaseException, state: str) -> Exception:
+    """What PostgreSQL said. Classes of ``state``: 08 connection, 28 authorisation, 40 lost race, 53 resources."""
+    said = _first_line(cause)
+    if state == "53100" or _says_full(cause):
+        return storage_full(place, cause)
+    if state == "55P03":
+        hint = "another process holds the catalogue; see which one, or try again when it is done"
+        return StoreError(f"the catalogue {place} stayed locked", hint=hint, path=str(place))
+    told = next((told for start, told in _STATES if start and state.startswith(start)), None)
+    if told is None and not state:
+        told = next((told for text, told in _SAID if text in str(cause)), _UNREACHED)
+    what, hint = told or ("refused", "check soroi's version and the rights of the user")
+    return StoreError(f"the catalogue {place} {what}: {said}", hint=hint, path=str(place))
 
 
 def _says_full(error: BaseException) -> bool:

@@ -64,7 +64,7 @@ class Heads:
 
     def all(self) -> list[HeadRecord]:
         """All heads, in order of environment."""
-        query = self._bound.select(heads).order_by(heads.c.environment)
+        query = self._bound.select(heads).order_by(self._bound.alphabetical(heads.c.environment))
         return [HeadRecord(**without(row)) for row in self._bound.rows(query)]
 
     def _swap(self, moved: HeadRecord, expected: int) -> bool:

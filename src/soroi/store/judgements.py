@@ -5,9 +5,15 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import select
 
+from soroi.store.events import Events
+from soroi.store.governed import ROW
 from soroi.store.records import ClaimRecord, VerdictRecord
+from soroi.store.rows import row_digest
 from soroi.store.schema import claims, verdict_subjects, verdicts
 from soroi.store.sql import Bound, without
+
+JUDGED = "verdict.given"
+"""Kind of the event that is written with a verdict."""
 
 
 class Claims:
@@ -33,9 +39,12 @@ class Verdicts:
         self._bound = bound
 
     def add(self, record: VerdictRecord) -> bool:
-        """Add a verdict. Tells ``False``, and changes nothing, when the id is known already."""
-        if not self._bound.insert_if_absent(verdicts, msgspec.structs.asdict(record), ["id"]):
+        """Add a verdict, with an event. Tells ``False``, and changes nothing, when the id is known already."""
+        values = msgspec.structs.asdict(record)
+        if not self._bound.insert_if_absent(verdicts, values, ["id"]):
             return False
+        told = {ROW: row_digest(verdicts, values), "gate": record.gate, "outcome": record.outcome}
+        Events(self._bound).append(JUDGED, record.id, told, record.judged_by, record.at)
         subjects = dict.fromkeys(record.subjects)
         self._bound.insert(verdict_subjects, [{"subject": one, "verdict": record.id} for one in subjects])
         return True

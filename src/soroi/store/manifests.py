@@ -38,6 +38,10 @@ class Manifests:
         """
         return ManifestRecord(**without(self._bound.resolve(manifests, text, "manifest"), "seq"))
 
+    def known(self, manifest: str) -> bool:
+        """Whether there is a manifest with an id."""
+        return self._bound.row(self._bound.select(manifests).where(manifests.c.id == manifest)) is not None
+
     def recent(self, limit: int = 20) -> list[ManifestRecord]:
         """The last sealed manifests, newest first."""
         query = self._bound.select(manifests).order_by(manifests.c.seq.desc()).limit(limit)

@@ -16,7 +16,7 @@ from soroi.base.errors import StoreError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 """Newest numbered migration. A test compares it with the migrations that are there."""
 
 _ADVISORY_LOCK = 7_306_928_117
@@ -52,8 +52,8 @@ def revision(connection: Connection) -> str | None:
         with connection.begin_nested() if connection.in_transaction() else connection.begin():
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except DBAPIError as error:
-        said = str(error.orig).lower()
-        if "no such table" in said or "does not exist" in said:
+        undefined_table = getattr(error.orig, "sqlstate", None) == "42P01"
+        if undefined_table or "no such table" in str(error.orig).lower():
             return None
         raise
 

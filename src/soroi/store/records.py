@@ -88,7 +88,7 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When it was built."""
 
 
-class VersionHead(msgspec.Struct, frozen=True, kw_only=True):
+class VersionHead(msgspec.Struct, frozen=True):
     """The part of a version that tells how it stands, without what it is made of: quick to read by the thousand."""
 
     id: str
@@ -109,14 +109,14 @@ class VersionHead(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     """Digest over the output artefacts."""
 
+    at: datetime
+    """When it was built."""
+
     overrides: dict[str, Any] = {}
     """Parameters given for this build instead of the declared ones."""
 
     watermark: datetime | None = None
     """Greatest time at which any of its data was known."""
-
-    at: datetime
-    """When it was built."""
 
     edges: list[EdgeRecord] = []
     """The versions it was built from."""

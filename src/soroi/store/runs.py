@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
 import msgspec
@@ -61,6 +62,34 @@ class Runs:
         newest = select(func.max(run_nodes.c.seq)).where(mine).group_by(run_nodes.c.node).scalar_subquery()
         query = select(run_nodes.c.node, run_nodes.c.seconds).where(run_nodes.c.seq.in_(newest))
         return {row.node: row.seconds for row in self._bound.rows(query) if row.seconds is not None}
+
+    def versions_since(self, since: datetime) -> dict[str, frozenset[str]]:
+        """The versions that were built or reused by the runs begun at or after a moment, by run."""
+        query = (
+            select(run_nodes.c.run, run_nodes.c.version)
+            .join(runs, (runs.c.project == run_nodes.c.project) & (runs.c.id == run_nodes.c.run))
+            .where(runs.c.project == self._bound.project, runs.c.started_at >= since, run_nodes.c.version.is_not(None))
+        )
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self._bound.rows(query):
+            found[row.run].add(row.version)
+        return {run: frozenset(several) for run, several in found.items()}
+
+    def logs(self) -> list[tuple[str, str | None, datetime]]:
+        """The log of every node of a run that left one: its digest, the version made, and when the run began."""
+        query = (
+            select(run_nodes.c.log, run_nodes.c.version, runs.c.started_at)
+            .join(runs, (runs.c.project == run_nodes.c.project) & (runs.c.id == run_nodes.c.run))
+            .where(runs.c.project == self._bound.project, run_nodes.c.log.is_not(None))
+        )
+        return [(row.log, row.version, row.started_at) for row in self._bound.rows(query)]
+
+    def spent(self) -> list[tuple[str, str | None, str, float]]:
+        """What building took, node by node: node, version made, how it ended, and seconds."""
+        query = select(run_nodes.c.node, run_nodes.c.version, run_nodes.c.status, run_nodes.c.seconds).where(
+            run_nodes.c.project == self._bound.project, run_nodes.c.seconds.is_not(None)
+        )
+        return [(row.node, row.version, row.status, row.seconds) for row in self._bound.rows(query)]
 
     def open(self) -> list[RunRecord]:
         """The runs that have not ended, oldest first. A killed run stays among them until somebody ends it."""

@@ -82,6 +82,9 @@ runs = Table(
     Index(None, "project", "status"),
 )
 
+FOUND_BY = ("digest", "node", "kind", "recipe", "definition", "output", "run", "by")
+"""Columns of versions by which they are looked up."""
+
 # the short columns first: to read them, a database need not pass over the long ones
 versions = Table(
     "versions",
@@ -106,9 +109,9 @@ versions = Table(
     Column("facts", Json, nullable=False),
     Column("fingerprint", Json, nullable=False),
     UniqueConstraint("project", "id"),
-    Index(None, "project", "node"),
-    Index(None, "project", "recipe"),
     Index(None, "project", "definition", "node"),
+    Index(None, "project", "at"),
+    *(Index(None, "project", name, "at") for name in FOUND_BY),  # so that the newest of each come first, unsorted
 )
 
 edges = Table(
@@ -140,6 +143,7 @@ run_nodes = Table(
     Column("log", String(64)),
     UniqueConstraint("project", "run", "node"),
     _to("run", "runs"),
+    Index(None, "project", "status", "node"),
 )
 
 staging = Table(
@@ -275,4 +279,159 @@ events = Table(
     Column("digest", String(64), nullable=False),
     Index(None, "project", "kind"),
     Index(None, "project", "subject"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    _name("owner"),
+    Column("kind", String(20), nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    _name("revoked_by", null=True),
+    UniqueConstraint("project", "id"),
+    Index(None, "project", "owner"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    _name("who"),
+    Column("role", String(40), nullable=False),
+    _name("environment", null=True),
+    _name("group", null=True),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    _name("revoked_by", null=True),
+    UniqueConstraint("project", "id"),
+    Index(None, "project", "who"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    Column("hash", String(128), nullable=False),
+    _name("who"),
+    Column("scopes", Json, nullable=False),
+    Column("note", Text, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    _name("revoked_by", null=True),
+    UniqueConstraint("project", "id"),
+    Index(None, "project", "hash"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    Column("plan", String(64), nullable=False),
+    _name("environment"),
+    _name("manifest"),
+    Column("kind", String(40), nullable=False),
+    Column("body", Json, nullable=False),
+    Column("signature", Json, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    UniqueConstraint("project", "id"),
+    _to("manifest", "manifests"),
+    Index(None, "project", "plan"),
+    Index(None, "project", "manifest"),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    _name("environment"),
+    _name("base"),
+    _name("challenger"),
+    Column("mode", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("state", Json, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    UniqueConstraint("project", "id"),
+    _to("base", "manifests"),
+    _to("challenger", "manifests"),
+    Index(None, "project", "environment", "status"),
+)
+
+rollout_moves = Table(
+    "rollout_moves",
+    metadata,
+    _project(),
+    _name("rollout", key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(40), nullable=False),
+    Column("body", Json, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    _to("rollout", "rollouts"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    Column("category", String(80), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("body", Json, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    UniqueConstraint("project", "id"),
+    Index(None, "project", "status"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _seq(),
+    _project(key=False),
+    _name("id"),
+    _name("subject"),
+    Column("reason", Text, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
+    Column("released_at", UtcTime),
+    _name("released_by", null=True),
+    UniqueConstraint("project", "id"),
+    Index(None, "project", "subject"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    _project(),
+    Column("object", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("body", Json, nullable=False),
+    _name("by"),
+    Column("at", UtcTime, nullable=False),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Executable, Row, Select, Table, collate, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from soroi.base.errors import StoreError, UnknownNameError, did_you_mean
@@ -28,6 +28,9 @@ class Bound:
     writable: bool
     """Whether the transaction may write."""
 
+    whole: bool = False
+    """Whether it is the only writer of all projects, and so may write to each of them."""
+
     def select(self, table: Table) -> Select[Any]:
         """A query for all columns of a table's rows of this project."""
         return select(table).where(table.c.project == self.project)
@@ -39,6 +42,10 @@ class Bound:
     def row(self, query: Executable) -> Row[Any] | None:
         """The first row of a query, or ``None``."""
         return self.connection.execute(query).first()
+
+    def alphabetical(self, column: ColumnElement[str]) -> ColumnElement[str]:
+        """A text column to order by: by code points on every database, whatever its language is."""
+        return collate(column, "C") if self.connection.dialect.name == "postgresql" else column
 
     def change(self, statement: Executable, parameters: Any = None) -> int:
         """Run a statement that writes, and give the number of rows that it updated or deleted.
@@ -96,7 +103,8 @@ class Bound:
         if exact is not None:
             return exact
         prefix = func.substr(table.c.id, 1, len(text)) == text
-        found = self.rows(self.select(table).where(prefix).limit(MANY + 1)) if text else []
+        matching = self.select(table).where(prefix).order_by(self.alphabetical(table.c.id)).limit(MANY + 1)
+        found = self.rows(matching) if text else []
         if len(found) == 1:
             return found[0]
         if found:

@@ -12,6 +12,9 @@ from soroi.store.records import Pick, StagingChange, StagingState
 from soroi.store.schema import manifests, picks, staging, staging_changes, versions
 from soroi.store.sql import Bound, without
 
+CHUNK = 500
+"""How many nodes or versions one statement names: under the limit of parameters of every database."""
+
 
 class Staging:
     """The staging of a project, seen from one transaction."""
@@ -22,7 +25,7 @@ class Staging:
     def get(self) -> StagingState:
         """The set as it stands; revision 0 and no picks before the first change."""
         state = self._bound.row(self._bound.select(staging))
-        rows = self._bound.rows(self._bound.select(picks).order_by(picks.c.node))
+        rows = self._bound.rows(self._bound.select(picks).order_by(self._bound.alphabetical(picks.c.node)))
         found = {row.node: Pick(row.node, row.version, row.by, row.at, row.note) for row in rows}
         return StagingState(state.revision if state else 0, found, state.manifest if state else None)
 
@@ -56,9 +59,26 @@ class Staging:
         swap = staging.update().where(mine).values(revision=staging.c.revision + 1, manifest=None)
         if self._bound.change(swap) != 1:
             raise self._conflict(expected)
-        for node, version in set.items():
-            self._put(node, version, {"by": by, "at": at, "note": note}, expected + 1)
+        self._put(set, {"by": by, "at": at, "note": note}, expected + 1)
         return expected + 1
+
+    def expect(self, revision: int, meanwhile: str) -> None:
+        """Go on only if staging is as it was looked at.
+
+        Args:
+            revision: Its revision then.
+            meanwhile: What to say if it is not.
+
+        Raises:
+            ConflictError: It is not; names who was first, and with what.
+        """
+        if self.revision() != revision:
+            raise self._conflict(revision, f"{meanwhile}: ")
+
+    def revision(self) -> int:
+        """Its revision; 0 before the first change."""
+        state = self._bound.row(self._bound.select(staging))
+        return state.revision if state is not None else 0
 
     def seal(self, manifest: str, expected: int) -> None:
         """Record that a manifest was sealed from exactly the picks of a revision, which stays as it is.
@@ -76,18 +96,19 @@ class Staging:
 
     def history(self, limit: int | None = None) -> list[StagingChange]:
         """All recorded changes, newest first; those made together in order of node."""
-        order = (staging_changes.c.revision.desc(), staging_changes.c.node)
+        order = (staging_changes.c.revision.desc(), self._bound.alphabetical(staging_changes.c.node))
         query = self._bound.select(staging_changes).order_by(*order).limit(limit)
         return [StagingChange(**without(row)) for row in self._bound.rows(query)]
 
-    def _put(self, node: str, version: str | None, record: Mapping[str, object], revision: int) -> None:
-        if version is None:
-            gone = (picks.c.project == self._bound.project) & (picks.c.node == node)
-            self._bound.change(picks.delete().where(gone))
-        else:
-            self._bound.upsert(picks, {"node": node, "version": version, **record}, ["node"])
-        change = {"revision": revision, "node": node, "version": version, **record}
-        self._bound.insert(staging_changes, change)
+    def _put(self, chosen: Mapping[str, str | None], record: Mapping[str, object], revision: int) -> None:
+        """Write picks in place of those of the same nodes: many at once, since everybody waits."""
+        nodes = list(chosen)
+        for start in range(0, len(nodes), CHUNK):
+            mine = (picks.c.project == self._bound.project) & picks.c.node.in_(nodes[start : start + CHUNK])
+            self._bound.change(picks.delete().where(mine))
+        rows = [{"node": node, "version": version, **record} for node, version in chosen.items()]
+        self._bound.insert(picks, [row for row in rows if row["version"] is not None])
+        self._bound.insert(staging_changes, [{"revision": revision, **row} for row in rows])
 
     def _check(self, wanted: Mapping[str, str | None]) -> None:
         ids = {version for version in wanted.values() if version is not None}
@@ -100,10 +121,10 @@ class Staging:
             if version is not None and nodes[version] != node:
                 raise DataError(f"version '{version}' is one of '{nodes[version]}', not of '{node}'")
 
-    def _conflict(self, expected: int) -> ConflictError:
-        revision = self.get().revision
+    def _conflict(self, expected: int, meanwhile: str = "") -> ConflictError:
+        revision = self.revision()
         last = [one for one in self.history(limit=50) if one.revision == revision]
-        text = f"staging is at revision {revision}, not {expected}"
+        text = f"{meanwhile}staging is at revision {revision}, not {expected}"
         if last:
             done = ", ".join(f"{c.node} = {c.version or '(taken out)'}" for c in last)
             text += f": {last[0].by} was first at {last[0].at:%Y-%m-%d %H:%M:%S} UTC with {done}"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soroi.base.errors import ConfigError
 from soroi.base.runtime import Runtime
 from soroi.store.catalogue import Catalogue, open_catalogue
 from soroi.store.failures import naming
 from soroi.store.objects import Objects
-from soroi.store.tables import Tables
+from soroi.store.present import why_removed
+
+if TYPE_CHECKING:
+    from soroi.store.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class StoreConfig:
     project: str
     """Name of the project; several may share one catalogue and one object store."""
 
-    catalogue: str | None = None
+    catalogue: str | None = field(default=None, repr=False)
     """SQLAlchemy URL of the catalogue. By default a SQLite file, ``root/catalogue.sqlite``."""
 
     objects: str | None = None
@@ -43,11 +48,15 @@ class Store:
     objects: Objects
     """Artefacts by digest."""
 
-    tables: Tables
-    """Tables by root."""
-
     runtime: Runtime
     """Clock, ids and actor."""
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Tables by root."""
+        from soroi.store.tables import Tables
+
+        return Tables(self.objects)
 
     def close(self) -> None:
         """Close the connections."""
@@ -84,4 +93,5 @@ def open_store(config: StoreConfig, *, runtime: Runtime | None = None) -> Store:
     except BaseException:
         catalogue.close()
         raise
-    return Store(config, catalogue, objects, Tables(objects), runtime)
+    objects.why_removed = partial(why_removed, catalogue)
+    return Store(config, catalogue, objects, runtime)

@@ -119,6 +119,7 @@ class Tables:
         what = f"the description of table {root[:12]}"
         body = self._objects.get_document(_table_key(root), what=what)
         if body is None:
+            self._objects.refuse_removed(root, f"table {root[:12]}")
             raise UnknownNameError(f"there is no table {root}", name=root)
         table = msgspec.json.decode(body, type=TableRef)
         known = _root(table.columns, table.key, table.time, table.partition, table.parts)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row, func, select
 
 from soroi.base.errors import ConflictError, UnknownNameError
+from soroi.store.finding import Wanted, wanted_ids
 from soroi.store.records import EdgeRecord, VersionHead, VersionRecord
 from soroi.store.schema import edges, versions
 from soroi.store.sql import Bound, without
@@ -19,8 +21,24 @@ CHUNK = 500
 
 _HEAD = [
     versions.c[name]
-    for name in ("id", "node", "kind", "recipe", "definition", "output", "overrides", "watermark", "at")
+    for name in ("id", "node", "kind", "recipe", "definition", "output", "at", "overrides", "watermark")
 ]
+
+
+class HeldBytes(msgspec.Struct, frozen=True):
+    """What a version names in the object store."""
+
+    id: str
+    """Id of the version."""
+
+    digest: str
+    """Its full digest."""
+
+    outputs: dict[str, str]
+    """Digest (object) or root (table) of each output."""
+
+    code: str
+    """Digest of the code that built it."""
 
 
 class Versions:
@@ -66,6 +84,16 @@ class Versions:
         query = self._bound.select(versions).where(versions.c.node == node).order_by(versions.c.seq.desc())
         return self._records(self._bound.rows(query))
 
+    def find(self, wanted: Wanted) -> list[VersionHead]:
+        """The heads of the versions that are looked for, newest first, at most as many as are wanted.
+
+        Args:
+            wanted: What is known of them.
+        """
+        ids = [row.id for row in self._bound.rows(wanted_ids(self._bound, wanted))]
+        heads = self.heads(ids)
+        return [heads[one] for one in ids]
+
     def all(self) -> list[VersionRecord]:
         """All versions of the project, newest first."""
         return self._records(self._bound.rows(self._bound.select(versions).order_by(versions.c.seq.desc())))
@@ -76,9 +104,8 @@ class Versions:
             select(edges.c.version)
             .where(edges.c.project == self._bound.project, edges.c.producer == version_id)
             .distinct()
-            .order_by(edges.c.version)
         )
-        return [row.version for row in self._bound.rows(query)]
+        return sorted(row.version for row in self._bound.rows(query))
 
     def get_many(self, ids: Iterable[str]) -> dict[str, VersionRecord]:
         """The versions with some ids, by id. Ids that are not there are left out."""
@@ -149,6 +176,28 @@ class Versions:
         query = select(versions.c.node, func.count().label("many")).where(versions.c.project == self._bound.project)
         return {row.node: row.many for row in self._bound.rows(query.group_by(versions.c.node))}
 
+    def skeleton(self) -> tuple[dict[str, str], dict[str, datetime], dict[str, list[str]]]:
+        """All versions of the project without what they hold: node and time of building, and producers, by id."""
+        mine = select(versions.c.id, versions.c.node, versions.c.at).where(versions.c.project == self._bound.project)
+        nodes, built = dict[str, str](), dict[str, datetime]()
+        for version, node, at in map(tuple, self._bound.rows(mine.order_by(versions.c.seq))):
+            nodes[version], built[version] = node, at
+        producers: dict[str, list[str]] = defaultdict(list)
+        query = select(edges.c.version, edges.c.producer).where(edges.c.project == self._bound.project)
+        for version, producer in map(tuple, self._bound.rows(query)):
+            producers[version].append(producer)
+        return nodes, built, dict(producers)
+
+    def held(self) -> list[HeldBytes]:
+        """What every version of the project names in the object store, oldest first."""
+        columns = [versions.c[name] for name in HeldBytes.__struct_fields__]
+        query = select(*columns).where(versions.c.project == self._bound.project).order_by(versions.c.seq)
+        return [HeldBytes(row.id, row.digest, row.outputs, row.code) for row in self._bound.rows(query)]
+
+    def projects(self) -> list[str]:
+        """Names of all projects of the catalogue that have versions, in alphabetical order."""
+        return sorted(row.project for row in self._bound.rows(select(versions.c.project).distinct()))
+
     def newest(self, nodes: Iterable[str]) -> dict[str, VersionHead]:
         """The head of the newest version of each of some nodes, by node. Nodes without one are left out."""
         found: dict[str, VersionHead] = {}
@@ -169,8 +218,9 @@ class Versions:
                 edges.c.project == self._bound.project, edges.c.version.in_(chunk)
             )
             for row in self._bound.rows(query.order_by(edges.c.version, edges.c.position)):
-                grouped[row.version].append(EdgeRecord(row.role, row.name, row.producer))
-        return [VersionHead(**row._mapping, edges=grouped.get(row.id, [])) for row in rows]
+                version, role, name, producer = tuple(row)
+                grouped[version].append(EdgeRecord(role, name, producer))
+        return [_head(tuple(row), grouped) for row in rows]
 
     def _known_already(self, record: VersionRecord) -> bool:
         query = self._bound.select(versions).where(versions.c.id == record.id)
@@ -201,6 +251,13 @@ class Versions:
         for edge in self._bound.rows(query) if rows else ():
             grouped[edge.version].append(EdgeRecord(edge.role, edge.name, edge.producer))
         return [VersionRecord(**without(row, "seq"), edges=grouped.get(row.id, [])) for row in rows]
+
+
+def _head(values: tuple[Any, ...], grouped: Mapping[str, list[EdgeRecord]]) -> VersionHead:
+    version, node, kind, recipe, definition, output, at, overrides, watermark = values
+    return VersionHead(
+        version, node, kind, recipe, definition, output, at, overrides, watermark, grouped.get(version, [])
+    )
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
