@@ -152,10 +152,40 @@ def test_a_declaration_that_nobody_gathered_is_told_apart_from_another_of_its_na
         build_graph(declared(items, airports, basic))
 
 
+def scoring(name: str, *scores: str) -> Any:
+    """A model on models."""
+
+    def train(rows: Any) -> None: ...
+
+    train.__name__ = name
+    return so.model(examples, target="bad", split=SPLIT, scores=scores, out_of_fold=2)(train)
+
+
+@pytest.mark.parametrize(
+    ("scores", "lacking", "wanted"),
+    [
+        (["m2"], "'m2', which itself takes the score of 'm0' and 'm1': model 'm3' must take them", "m0, m1, m2"),
+        (["m2", "m0"], "'m2', which itself takes the score of 'm1'", "m0, m1, m2"),
+        (["m1"], "'m1', which itself takes the score of 'm0': model 'm3' must take it as well", "m0, m1"),
+    ],
+)
+def test_a_model_on_a_model_on_a_model_must_name_all_below_and_is_told_what_to_write(
+    scores: list[str], lacking: str, wanted: str
+) -> None:
+    below = [items, airports, basic, more, examples, scoring("m0"), scoring("m1", "m0"), scoring("m2", "m0", "m1")]
+    build_graph(declared(*below, scoring("m3", "m0", "m1", "m2")))
+    with pytest.raises(DeclarationError, match=lacking) as refused:
+        build_graph(declared(*below, scoring("m3", *scores)))
+    assert refused.value.hint == f"write scores=[{wanted}]"
+    assert refused.value.where is not None
+
+
 @given(st.data())
 def test_any_chain_of_models_has_an_order_and_any_circle_is_found(data: Any) -> None:
     count = data.draw(st.integers(1, 7))
     uses = [data.draw(st.sets(st.integers(0, count - 1), max_size=3)) for _ in range(count)]
+    for _ in range(count):  # a model names all models below it
+        uses = [one.union(*(uses[below] for below in one)) for one in uses]
 
     def model(number: int) -> Any:
         def train(rows: Any) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -67,3 +68,47 @@ def test_a_graph_without_nodes_is_drawn_as_nothing() -> None:
     scene = make_scene(Graph({}))
     assert to_text(scene) == ""
     ET.fromstring(to_svg(scene))
+
+
+def test_an_arrow_over_several_layers_passes_between_the_boxes(graph: Graph) -> None:
+    """Along every arrow, no point lies inside a box that is not one of its ends."""
+    root = ET.fromstring(to_svg(make_scene(graph)))
+    boxes: dict[str, tuple[float, float]] = {}
+    for group in root.iter(f"{SVG}g"):
+        title, rect = group.find(f"{SVG}title"), group.find(f"{SVG}rect")
+        assert title is not None
+        assert rect is not None
+        boxes[(title.text or "").split(":")[0]] = (float(rect.attrib["x"]), float(rect.attrib["y"]))
+    for path in root.iter(f"{SVG}path"):
+        title = path.find(f"{SVG}title")
+        if title is None:
+            continue
+        ends = set((title.text or "").split())
+        for x, y in points(path.attrib["d"]):
+            inside = {name for name, (left, top) in boxes.items() if left < x < left + 168 and top < y < top + 44}
+            assert inside <= ends, (title.text, inside)
+
+
+def points(path: str) -> list[tuple[float, float]]:
+    """Points along a path of the commands M, C and H."""
+    found: list[tuple[float, float]] = []
+    x = y = 0.0
+    for command, text in re.findall(r"([MCH])([^MCH]*)", path):
+        numbers = [float(one) for one in text.split()]
+        if command == "M":
+            x, y = numbers
+        elif command == "H":
+            found += [(x + (numbers[0] - x) * t / 20, y) for t in range(21)]
+            x = numbers[0]
+        else:
+            (ax, ay), (bx, by), (cx, cy) = (numbers[at : at + 2] for at in (0, 2, 4))
+            for t in (one / 20 for one in range(21)):
+                u = 1 - t
+                found.append(
+                    (
+                        u**3 * x + 3 * u * u * t * ax + 3 * u * t * t * bx + t**3 * cx,
+                        u**3 * y + 3 * u * u * t * ay + 3 * u * t * t * by + t**3 * cy,
+                    )
+                )
+            x, y = cx, cy
+    return found

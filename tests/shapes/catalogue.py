@@ -14,7 +14,7 @@ def _shape(name: str, *nodes: Declared, common: tuple[str, ...] = ()) -> Shape:
     with_helpers: list[Declared] = []
     for one in nodes:
         mine: tuple[str, ...] = ()
-        if one.kind != "threshold":
+        if one.kind != "threshold" and not one.shared:
             helper = Helper(f"{one.name}_core")
             helpers[helper.name] = helper
             mine = (helper.name, "common") if one.name in common else (helper.name,)
@@ -26,6 +26,14 @@ def _shape(name: str, *nodes: Declared, common: tuple[str, ...] = ()) -> Shape:
 
 def source(name: str) -> Declared:
     return Declared(name, "source")
+
+
+def shared(name: str, kind: str) -> Declared:
+    return Declared(name, kind)
+
+
+def public(one: Declared, *more: str) -> Declared:
+    return dataclasses.replace(one, options=", ".join(['access="public"', *more]))
 
 
 def features(name: str, *inputs: str) -> Declared:
@@ -52,6 +60,22 @@ _DATA = (source("items"), source("outcomes"))
 _OPEN = ("down", "up", "all")
 _NAMED = ("up", "down")
 _PER = 'per="side", parts=["up", "down"]'
+
+_BASE = _shape(
+    "base",
+    public(source("items")),
+    source("outcomes"),
+    public(features("more")),
+    features("hidden"),
+    public(dataset("examples", "more")),
+    dataset("long", "more", "hidden"),
+    public(model("first", "examples"), "out_of_fold=2"),
+    model("deep", "long"),
+    cut("first_cut", "first"),
+    public(cut("deep_cut", "deep")),
+    decision("check", "first_cut", "deep_cut", sure="first_cut"),
+)
+"""A whole project; what others may use of it is public, and some of that rests on what they may not use."""
 
 SHAPES = (
     _shape(
@@ -150,8 +174,29 @@ SHAPES = (
         decision("other", "high_cut"),
         decision("both", "low_cut", "high_cut", sure="low_cut"),
     ),
+    dataclasses.replace(
+        _shape(
+            "cross_project",
+            shared("base:items", "source"),
+            shared("base:more", "features"),
+            shared("base:examples", "dataset"),
+            shared("base:first", "model"),
+            shared("base:deep_cut", "threshold"),
+            source("outcomes"),
+            features("basic", "base:items"),
+            dataset("examples", "base:more", "basic"),
+            model("first", "base:examples"),
+            model("second", "examples", "first", "base:first"),
+            cut("first_cut", "first"),
+            cut("second_cut", "second"),
+            cut("other_cut", "base:first"),
+            decision("check", "base:deep_cut", "second_cut", sure="base:deep_cut"),
+            decision("other", "first_cut", "other_cut"),
+        ),
+        other=_BASE,
+    ),
 )
-"""Every behaviour is tested on each of these. Nodes of other projects will be one more shape here."""
+"""Every behaviour is tested on each of these."""
 
 
 # ── random ones ───────────────────────────────────────────────────────────────────────────────────────────────────

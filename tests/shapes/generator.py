@@ -16,6 +16,18 @@ from tests.projects import CONFIG, write_data
 ROWS = 400
 """Rows of the sample: eight days and a bit."""
 
+OTHER = ".other"
+"""Folder of the other project, below that of the one that uses its nodes; with its dot it is none of its code."""
+
+OTHER_CONFIG = """[project]
+name = "{name}"
+module = "tiny"
+
+[store]
+catalogue = "{store}/catalogue.sqlite"
+objects = "{store}/objects"
+"""
+
 COLUMNS = {"items": '"id", "at", "y", side=SIDE', "outcomes": '"id", "at", "bad"'}
 PLAIN = "plain"
 
@@ -129,6 +141,21 @@ class Declared:
     strength: str = "1.0"
 
     @property
+    def shared(self) -> bool:
+        """Whether it is a node of another project."""
+        return ":" in self.name
+
+    @property
+    def there(self) -> str:
+        """What its own project calls it."""
+        return self.name.rpartition(":")[2]
+
+    @property
+    def variable(self) -> str:
+        """The variable that holds it."""
+        return variable(self.name)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """Ids of its nodes."""
         return tuple(f"{self.name}[{part}]" for part in self.parts) or (self.name,)
@@ -145,6 +172,8 @@ class Shape:
     owner: str = "team@example.com"
     order: Callable[[list[str]], list[str]] | None = field(default=None, compare=False)
     """Puts texts that may stand in any order into another one."""
+    other: Shape | None = None
+    """The other project that it shares nodes of."""
 
     def __str__(self) -> str:
         return self.name
@@ -159,9 +188,29 @@ class Shape:
         """Ids of all nodes."""
         return [name for one in self.nodes for name in one.ids]
 
+    @property
+    def own(self) -> list[Declared]:
+        """The nodes that are not of another project."""
+        return [one for one in self.nodes if not one.shared]
+
+    @property
+    def own_ids(self) -> list[str]:
+        """Ids of the nodes that are not of another project."""
+        return [name for one in self.own for name in one.ids]
+
     def of_kind(self, *kinds: str) -> list[str]:
         """Ids of the nodes of some kinds."""
         return [name for one in self.nodes if one.kind in kinds for name in one.ids]
+
+    def own_of_kind(self, *kinds: str) -> list[str]:
+        """Ids of the own nodes of some kinds."""
+        return [name for one in self.own if one.kind in kinds for name in one.ids]
+
+    def shared_below(self, names: Iterable[str]) -> set[str]:
+        """The shared nodes that are, or rest on, some nodes of the other project."""
+        assert self.other is not None
+        reached = self.other.below(names)
+        return {one.name for one in self.nodes if one.shared and one.there in reached}
 
     def edges(self, *, fitted: bool = True) -> Iterator[tuple[str, str]]:
         """Consumer and producer of each edge; ``fitted``: without those that a manifest settles."""
@@ -181,6 +230,14 @@ class Shape:
         found = set(names)
         edges = list(self.edges(fitted=fitted))
         while more := {consumer for consumer, producer in edges if producer in found} - found:
+            found |= more
+        return found
+
+    def above(self, names: Iterable[str]) -> set[str]:
+        """The nodes and all that they rest on."""
+        found = set(names)
+        edges = list(self.edges(fitted=False))
+        while more := {producer for consumer, producer in edges if consumer in found} - found:
             found |= more
         return found
 
@@ -210,6 +267,10 @@ class Shape:
         )
         return dataclasses.replace(self, nodes=nodes)
 
+    def with_other(self, other: Shape) -> Shape:
+        """The same, with the other project changed."""
+        return dataclasses.replace(self, other=other)
+
     # ── as source files ───────────────────────────────────────────────────────────────────────────────────────
 
     def files(self) -> dict[str, str]:
@@ -227,8 +288,14 @@ class Shape:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write the project anew, its data only when it is not there; gives its folder."""
+        """Write the project anew, its data only when it is not there; gives its folder.
+
+        Another project that it shares nodes of is written below it, and keeps its versions in the same store.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        if self.other is not None:
+            there = self.other.write(folder / OTHER)
+            (there / "soroi.toml").write_text(OTHER_CONFIG.format(name=self.other.name, store=folder / ".soroi"))
         (folder / "soroi.toml").write_text(CONFIG)
         for name, text in self.files().items():
             (folder / name).write_text(text)
@@ -253,6 +320,11 @@ class Shape:
         return done
 
 
+def variable(name: str) -> str:
+    """The variable that holds a node."""
+    return name.replace(":", "_")
+
+
 def step(one: Declared) -> str:
     """The function between a declaration and its helpers."""
     value = "value"
@@ -269,6 +341,9 @@ def declaration(one: Declared, shape: Shape) -> str:
     """The source of one declaration."""
     tail = f", {one.options}" if one.options else ""
     doc = f'    """{shape.doc}"""'
+    if one.shared:
+        project = one.name.partition(":")[0]
+        return f'{one.variable} = so.shared("{project}", {one.kind}="{one.there}{one.options}")\n'
     if one.kind == "source":
         column = "x" if one.name != "outcomes" else "level"
         value = "x" if one.name != "outcomes" else "bad"
@@ -280,7 +355,7 @@ def declaration(one: Declared, shape: Shape) -> str:
             f"def {one.name}() -> pl.LazyFrame:\n{doc}\n"
             f'    return read("{name}").select({columns}, {column}={made})\n'
         )
-    arguments = ", ".join(one.inputs)
+    arguments = ", ".join(map(variable, one.inputs))
     if one.kind == "features":
         seen = _through(one, 'pl.col("x")')
         extra = ', "side"' if any(other.per for other in shape.nodes) and one.name == "basic" else ""
@@ -288,21 +363,21 @@ def declaration(one: Declared, shape: Shape) -> str:
             f"@so.features({arguments}, group={one.group}{tail})\n"
             f"def {one.name}({arguments}) -> pl.LazyFrame:\n{doc}\n"
             f"    seen = {seen}\n"
-            f'    return {one.inputs[0]}.select("id"{extra}, {one.name}_v=seen + pl.col("y") * {one.own})\n'
+            f'    return {variable(one.inputs[0])}.select("id"{extra}, {one.name}_v=seen + pl.col("y") * {one.own})\n'
         )
     if one.kind == "dataset":
         features = [name for name in one.inputs if shape[name].kind == "features"]
         outcomes = next(name for name in one.inputs if shape[name].kind == "source")
-        joined = "".join(f'.join({name}, on="id")' for name in features)
-        column = f"{features[0]}_v"
+        joined = "".join(f'.join({variable(name)}, on="id")' for name in features)
+        column = f"{shape[features[0]].there}_v"
         return (
             f"@so.dataset({arguments}, group={one.group}{tail})\n"
             f"def {one.name}({arguments}) -> pl.LazyFrame:\n{doc}\n"
-            f"    rows = {outcomes}{joined}\n"
+            f"    rows = {variable(outcomes)}{joined}\n"
             f"    return rows.with_columns({column}={_through(one, f'pl.col({column!r})')})\n"
         )
     if one.kind == "model":
-        scores = f", scores=[{', '.join(one.inputs[1:])}]" if one.inputs[1:] else ""
+        scores = f", scores=[{', '.join(map(variable, one.inputs[1:]))}]" if one.inputs[1:] else ""
         folds = (
             ", out_of_fold=2"
             if any(one.name in other.inputs[1:] for other in shape.nodes if other.kind == "model")
@@ -310,20 +385,22 @@ def declaration(one: Declared, shape: Shape) -> str:
         )
         per = f", {one.per}" if one.per else ""
         return (
-            f'@so.model({one.inputs[0]}, target="bad", split=so.by_time(test="2d"){scores}{folds}{per}'
+            f'@so.model({variable(one.inputs[0])}, target="bad", split=so.by_time(test="2d"){scores}{folds}{per}'
             f", group={one.group}{tail})\n"
             f"def {one.name}(train: pl.DataFrame, strength: float = {one.strength}) -> LogisticRegression:\n{doc}\n"
             f"    X, y = so.xy(train)\n"
             f"    return LogisticRegression(C=abs({_through(one, 'strength')}) + {one.own}).fit(X, y)\n"
         )
     if one.kind == "threshold":
-        given = f", group={one.group}" if one.group != "team" else ""
+        given = f", group={one.group}" if one.group != "team" or shape[one.inputs[0]].shared else ""
         return (
-            f"{one.name} = so.threshold({one.inputs[0]}, maximise=so.recall, "
+            f"{one.name} = so.threshold({arguments}, maximise=so.recall, "
             f"subject_to=so.precision >= {one.bound}{given}{tail})\n"
         )
     said = _through(one, 'float(row["x"])')
-    asked = ", ".join(f"so.when_sure({name}, error=0.3)" if name in one.sure else name for name in one.inputs)
+    asked = ", ".join(
+        f"so.when_sure({variable(name)}, error=0.3)" if name in one.sure else variable(name) for name in one.inputs
+    )
     return (
         f"def {one.name}_rule(row):\n{doc}\n    return {said} > 1\n\n\n"
         f'{one.name} = so.decision(cascade=[{asked}], deadline="1s", positive="stop", negative="go", '

@@ -10,8 +10,9 @@ from tests.shapes.catalogue import SHAPES, cut, dataset, decision, features, mod
 from tests.shapes.conftest import Written
 from tests.shapes.generator import FORMS, Helper, Shape
 
+from soroi.base.errors import DeclarationError
 from soroi.codebase import load
-from soroi.project.building import code_fingerprints
+from soroi.project.parts import code_fingerprints
 
 OF_EACH = {form: Helper(f"h_{form}", form) for form in FORMS}
 
@@ -55,13 +56,10 @@ def test_an_edit_after_the_code_was_captured_is_not_stamped_onto_what_runs(tmp_p
 
 
 def test_a_score_that_a_scored_model_takes_must_be_taken_as_well_and_the_hint_says_so(
-    tmp_path: Path, few_threads: None
+    tmp_path: Path,
 ) -> None:
     nested = next(one for one in SHAPES if one.name == "nested_thresholds")
     shape = nested.with_node("third", inputs=("examples", "second"))
-    written = Written(shape.write(tmp_path / "nested"), shape)
-    (failed,) = written.attempt("third").failed
-    assert failed.node == "third"
-    assert failed.error is not None
-    assert failed.error["hint"] == "take the score of first as well, in scores="
-    written.close()
+    with pytest.raises(DeclarationError, match="model 'third' takes the score of 'second', which itself") as refused:
+        load(shape.write(tmp_path / "nested"), "tiny")
+    assert refused.value.hint == "write scores=[first, second]"

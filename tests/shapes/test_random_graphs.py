@@ -23,7 +23,7 @@ from tests.shapes.grooming import groomed
 from soroi.build.status import RUNS_WHEN_SERVING, NodeStatus
 from soroi.codebase import Codebase, load
 from soroi.declare.fingerprint import Fingerprint
-from soroi.project.building import code_fingerprints
+from soroi.project.parts import code_fingerprints
 
 EXAMPLES = int(os.environ.get("SOROI_EXAMPLES", "4"))
 """Random projects that are built; set the variable for more."""
@@ -233,7 +233,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from soroi.codebase import load
-from soroi.project.building import code_fingerprints
+from soroi.project.parts import code_fingerprints
 from tests.shapes.test_random_graphs import said
 found = {}
 for folder in sorted(Path(sys.argv[1]).iterdir()):

@@ -34,7 +34,7 @@ def _another_form(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_features_refactored_to_an_equal_output_stop_the_chain_and_stay_in_step_by_a_claim(
     shape: Shape, written: Written
 ) -> None:
-    for name in shape.of_kind("features"):
+    for name in shape.own_of_kind("features"):
         shape = swapped(shape, name)
         written.becomes(shape)
         assert written.stale() == shape.below([name])
@@ -69,7 +69,7 @@ def test_other_nodes_refactored_to_an_equal_output_stop_the_chain_and_leave_noth
 def test_candidates_change_no_status_and_the_staged_one_puts_exactly_its_dependents_behind(
     shape: Shape, written: Written
 ) -> None:
-    models = shape.of_kind("model")
+    models = shape.own_of_kind("model")
     picked = dict.fromkeys((models[0], models[len(models) // 2], models[-1]))
     for at, name in enumerate(picked):
         before = {one: (status.state, status.version, status.staged, status.live) for one, status in found(written)}
@@ -103,7 +103,7 @@ def found(written: Written) -> list[tuple[str, NodeStatus]]:
 
 
 def test_a_failing_node_stops_only_what_rests_on_it(shape: Shape, written: Written) -> None:
-    for one in shape.nodes:
+    for one in shape.own:
         if one.kind in ("threshold", "decision"):
             continue
         written.becomes(shape.with_helper(f"{one.name}_core", op="* [][1] *"))

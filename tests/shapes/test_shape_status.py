@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def least_work(shape: Shape, stale: set[str]) -> dict[str, str]:
 def test_all_is_missing_then_built_then_fresh(shape: Shape, history: History) -> None:
     assert set(history.before.values()) == {"missing"}
     assert set(history.planned.values()) == {"build"}
-    assert sorted(history.ran) == sorted(shape.ids)
+    assert sorted(history.ran) == sorted(shape.own_ids)
     assert history.first.ok
     assert set(history.first.nodes) == set(shape.ids)
     assert history.after == dict.fromkeys(shape.ids, "fresh")
@@ -116,13 +117,13 @@ def test_a_parameter_a_policy_and_data_each_name_their_kind(shape: Shape, writte
         assert {one for one, status in found.items() if status.state.value == "stale"} == shape.below(shape[name].ids)
         return {one.kind for member in shape[name].ids for one in found[member].reasons}
 
-    for one in shape.nodes:
+    for one in shape.own:
         if one.kind == "model":
             assert "parameter" in reasons(shape.with_node(one.name, strength="1.5"), one.name)
         if one.kind == "threshold":
             assert "policy" in reasons(shape.with_node(one.name, bound="0.4"), one.name)
     written.becomes(shape)
-    for name in ("items", "outcomes"):
+    for name in shape.own_of_kind("source"):
         path = written.folder / f"{name}.csv"
         before = path.stat()
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
@@ -138,17 +139,17 @@ def test_comments_format_docstrings_annotations_owners_and_order_make_nothing_st
     shape: Shape, written: Written
 ) -> None:
     before = written.digests()
-    described = Shape(
-        shape.name, shape.nodes, shape.helpers, "Another one.", "new@example.com", lambda texts: texts[::-1]
-    )
+    described = dataclasses.replace(shape, doc="Another one.", owner="new@example.com", order=lambda texts: texts[::-1])
     assert described.files() != shape.files()
     written.becomes(described)
     for name, text in groomed(described.files(), random.Random(0)).items():
         (written.folder / name).write_text(text)
     assert written.digests() == before
     assert written.statuses() == dict.fromkeys(shape.ids, "fresh")
-    assert set(actions(written).values()) == {"describe"}
-    assert {one.owner for one in written.project.plan().nodes} == {"new@example.com"}
+    assert actions(written) == dict.fromkeys(shape.ids, "nothing") | dict.fromkeys(shape.own_ids, "describe")
+    owners = {one.node: one.owner for one in written.project.plan().nodes}
+    assert {owners[name] for name in shape.own_ids} == {"new@example.com"}
+    assert {owners[name] for name in set(shape.ids) - set(shape.own_ids)} <= {"team@example.com"}
     assert {one.status for one in written.build().nodes.values()} == {"reused"}
     assert set(actions(written).values()) == {"nothing"}
 
@@ -157,23 +158,32 @@ def consumers(shape: Shape, one: Declared) -> list[Declared]:
     return [other for other in shape.nodes if one.name in other.inputs]
 
 
+def _with_options(shape: Shape, one: Declared, options: str) -> Shape:
+    """The same, with options given to one declaration, wherever it is."""
+    if not one.shared:
+        return shape.with_node(one.name, options=options)
+    assert shape.other is not None
+    already = shape.other[one.there].options
+    return shape.with_other(shape.other.with_node(one.there, options=f"{already}, {options}"))
+
+
 def test_a_deprecation_is_told_to_all_below_and_makes_nothing_stale(shape: Shape, written: Written) -> None:
     for one in shape.nodes:
-        written.becomes(
-            shape.with_node(one.name, options='deprecated=so.deprecated(since="2200-01-01", use_instead="it")')
-        )
+        end = 'deprecated=so.deprecated(since="2200-01-01", use_instead="it")'
+        written.becomes(_with_options(shape, one, end))
         found = written.project.statuses()
         assert {status.state.value for status in found.values()} == FRESH, one.name
         told = {name for name, status in found.items() if any(f"'{one.name}" in note for note in status.notes)}
         assert told == shape.below(one.ids, fitted=False) - set(one.ids), one.name
         for name in told:
-            assert all("2200-01-01" in note and "use 'it' instead" in note for note in found[name].notes)
+            instead = f"use '{one.name.removesuffix(one.there)}it' instead"
+            assert all("2200-01-01" in note and instead in note for note in found[name].notes)
             assert all("team@example.com" in note for note in found[name].notes)
     assert {status.status for status in written.build().nodes.values()} == {"reused"}
 
 
 def test_a_new_consumer_of_what_is_deprecated_is_refused_and_named(shape: Shape, written: Written) -> None:
-    for one in shape.nodes:
+    for one in shape.own:
         if not consumers(shape, one):
             continue
         written.becomes(shape.with_node(one.name, options='deprecated=so.deprecated(since="2020-01-01")'))
@@ -184,7 +194,7 @@ def test_a_new_consumer_of_what_is_deprecated_is_refused_and_named(shape: Shape,
 
 
 def test_a_private_node_is_refused_to_other_groups_naming_both_and_whom_to_ask(shape: Shape, written: Written) -> None:
-    for one in shape.nodes:
+    for one in shape.own:
         written.becomes(shape.with_node(one.name, options='access="private"'))
         assert written.stale() == set(), "within its group"
         written.becomes(shape.with_node(one.name, options='access="private"', group="others"))

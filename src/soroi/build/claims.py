@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from soroi.base.digest import digest
 from soroi.base.runtime import Runtime
 from soroi.base.signing import Signature, verify
+from soroi.declare.node import name_there, project_of
 from soroi.store import ClaimRecord, Transaction, VersionHead, VersionRecord
 
 EQUAL_OUTPUT = "equal-output"
@@ -87,8 +88,11 @@ class Claims:
 
     def waiving(self, consumer: VersionHead, picked: VersionHead) -> ClaimRecord | None:
         """A person's waiver that a consumer may work with a picked producer, or ``None``. Its signature is checked."""
-        found = self._records.get(frozenset((consumer.id, picked.id)))
-        if found is None or found.kind != WAIVER or found.a != consumer.id:
+        used, by = picked.id, consumer.id
+        if project_of(used) is not None and project_of(used) == project_of(by):  # signed there, by the names there
+            used, by = name_there(used), name_there(by)
+        found = self._records.get(frozenset((by, used)))
+        if found is None or found.kind != WAIVER or found.a != by:
             return None
         body = {
             "node": found.node,

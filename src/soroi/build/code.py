@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ def lay_out(objects: Objects, store_root: Path, code: str) -> Path:
     folder = store_root / "code" / code[:16]
     archive = objects.get(code, what=f"captured code {code[:12]}")
     if folder.is_dir():
+        with contextlib.suppress(OSError):
+            os.utime(folder)  # it is in use: not to be collected
         return unpack(archive, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".laying-", dir=folder.parent))

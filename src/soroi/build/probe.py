@@ -10,6 +10,9 @@ from soroi.base.errors import MissingFileError
 from soroi.declare.node import Node
 from soroi.declare.spec import FileRef
 
+SOURCE_READ = "source.read"
+"""Kind of the event that a source was read: the version found, and its files as they were."""
+
 
 def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[str | int]]:
     """Name, size in bytes and time of change in nanoseconds of each file behind some references.

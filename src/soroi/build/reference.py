@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from soroi.declare.graph import Graph
 from soroi.store import StagingState, Transaction, VersionHead, VersionRecord
 
 PRODUCTION = "production"
+_SETS = 8
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class VersionIndex:
-    """Versions read so far, and the ways between them. Reads many at a time, and none twice."""
+@dataclass
+class Remembered:
+    """What was read of versions, for as long as a store is open: versions never change."""
 
-    def __init__(self, tx: Transaction) -> None:
+    heads: dict[str, VersionHead] = field(default_factory=dict)
+    """Heads, by id."""
+
+    sources: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Ids of the source versions that each version rests on."""
+
+    resting: dict[frozenset[str], dict[str, VersionHead]] = field(default_factory=dict)
+    """For some sets of versions, the newest of each node that they rest on."""
+
+
+class VersionIndex:
+    """Versions read so far, and the ways between them. Reads many at a time, and none twice.
+
+    Args:
+        tx: A transaction that reads.
+        remembered: What earlier transactions on the same project read. Default: nothing.
+    """
+
+    def __init__(self, tx: Transaction, remembered: Remembered | None = None) -> None:
         self._tx = tx
-        self._heads: dict[str, VersionHead] = {}
+        self._remembered = remembered or Remembered()
+        self._heads = self._remembered.heads
+        self._sources = self._remembered.sources
         self._records: dict[str, VersionRecord] = {}
-        self._sources: dict[str, frozenset[str]] = {}
 
     def load(self, ids: Iterable[str]) -> None:
         """Read versions and all that they rest on, at once."""
@@ -86,11 +108,29 @@ class VersionIndex:
             waiting.pop()
         return self._sources[version]
 
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the versions whose heads were read."""
+        return list(self._heads)
+
+    def there(self, versions: Iterable[str]) -> dict[str, VersionHead]:
+        """The heads of those of some versions that are in the catalogue, by id."""
+        wanted = list(versions)
+        self.load(wanted)
+        return {one: self._heads[one] for one in wanted if one in self._heads}
+
     def resting_data(self, versions: Iterable[str]) -> dict[str, VersionHead]:
         """For each source and dataset, the newest version that some versions rest on, by node."""
+        return {node: one for node, one in self.resting(versions).items() if one.kind in ("source", "dataset")}
+
+    def resting(self, versions: Iterable[str]) -> dict[str, VersionHead]:
+        """For each node, the newest version among some versions and all that they rest on, by node."""
+        waiting = list(versions)
+        wanted = frozenset(waiting)
+        if wanted in self._remembered.resting:
+            return dict(self._remembered.resting[wanted])
         newest: dict[str, VersionHead] = {}
         seen: set[str] = set()
-        waiting = list(versions)
         self.load(waiting)
         while waiting:
             one = waiting.pop()
@@ -98,10 +138,13 @@ class VersionIndex:
                 continue
             seen.add(one)
             head = self.head(one)
-            if head.kind in ("source", "dataset") and _newer(head, newest.get(head.node)):
+            if _newer(head, newest.get(head.node)):
                 newest[head.node] = head
             waiting.extend(edge.producer for edge in head.edges)
-        return newest
+        while len(self._remembered.resting) >= _SETS:
+            self._remembered.resting.pop(next(iter(self._remembered.resting)))
+        self._remembered.resting[wanted] = newest
+        return dict(newest)
 
 
 class References:
@@ -144,14 +187,15 @@ def _newer(one: VersionHead, other: VersionHead | None) -> bool:
     return (one.watermark or _NEVER, one.at) > (other.watermark or _NEVER, other.at)
 
 
-def read_references(tx: Transaction, graph: Graph) -> References:
+def read_references(tx: Transaction, graph: Graph, remembered: Remembered | None = None) -> References:
     """Read what staging and production hold.
 
     Args:
         tx: A transaction that reads.
         graph: The declarations; picks of nodes that are no longer declared are left out.
+        remembered: What earlier transactions on the same project read.
     """
-    index = VersionIndex(tx)
+    index = VersionIndex(tx, remembered)
     state = tx.staging.get()
     picked = {node: pick.version for node, pick in state.picks.items() if node in graph}
     head = tx.heads.get(PRODUCTION)

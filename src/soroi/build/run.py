@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from soroi.base.digest import digest
-from soroi.base.errors import BuildError, MissingFileError, SoroiError
+from soroi.base.errors import BuildError, CollectedError, ConflictError, MissingFileError, RefusedError, SoroiError
 from soroi.base.runtime import Runtime
+from soroi.build.adoption import check_known_by, check_objects, take_over
 from soroi.build.claims import claim_equal_enough, claim_equal_output, close_interrupted
 from soroi.build.executor import Executor
-from soroi.build.probe import probe_files
+from soroi.build.probe import SOURCE_READ, probe_files
 from soroi.build.request import BuildRequest
 from soroi.build.result import RunResult, told
+from soroi.build.shares import Share, Shares
 from soroi.build.task import Draft, Task
+from soroi.build.waiting import Waiting
 from soroi.build.work import WorkPlan, build_edges, recipe
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.declare.node import Node, NodeKind
 from soroi.store import Store, Transaction
+from soroi.store.present import secure, whole
 from soroi.store.records import RunNodeRecord, RunRecord, VersionRecord
 
-SOURCE_READ = "source.read"
 """Kind of the event that a source was read: which version came of it, and its files as they were."""
+
+_PATIENCE = 50
+_PAUSE_SECONDS = 0.2
 
 Progress = Callable[[str, str, str], None]
 """Told of each change: node id, status (``running``, ``built``, ``reused``, ``failed``, ``skipped``), and a note."""
@@ -69,9 +77,11 @@ class Run:
         *,
         runtime: Runtime,
         compare: Mapping[str, VersionRecord] | None = None,
+        shares: Shares | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._store = store
+        self._shares = shares or Shares.none()
         self._code = code
         self._plan = plan
         self._request = request
@@ -82,6 +92,8 @@ class Run:
         self._recipes: dict[str, str] = {}
         self._taken: dict[str, VersionRecord] = dict(taken)
         self._unwritten: list[tuple[str, bool]] = []
+        self._collected: Collection[str] = ()
+        self._executor: Executor | None = None
 
     def go(self, executor: Executor) -> RunResult:
         """Do the work. A failed node stops only what depends on it; what was finished is kept.
@@ -89,21 +101,28 @@ class Run:
         Args:
             executor: Runs the tasks.
         """
+        self._executor = executor
         self._start()
-        waiting = list(self._plan.scope)
+        waiting = Waiting(self._plan.scope, self._producers, self._taken)
         running: dict[Future[Draft], str] = {}
+        done: SimpleQueue[Future[Draft]] = SimpleQueue()
         status = "failed"
         try:
             while waiting or running:
-                left = self._begin_ready(waiting, running, executor)
-                if left == waiting and not running:
-                    raise BuildError(f"the plan of work cannot go on: {', '.join(left)} wait for what is not in it")
-                waiting = left
+                for future, name in self._begin_ready(waiting, executor):
+                    running[future] = name
+                    future.add_done_callback(done.put)
+                if waiting and not running:
+                    names = ", ".join(waiting.names())
+                    raise BuildError(f"the plan of work cannot go on: {names} wait for what is not in it")
                 self._write_notes()
-                if running:
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._finish(running.pop(future), future)
+                while running:
+                    future = done.get()
+                    name = running.pop(future)
+                    self._finish(name, future)
+                    waiting.settle(name, stopped=name not in self._taken)
+                    if done.empty():
+                        break
             status = "done" if self._result.ok else "failed"
         except BaseException:
             status = "interrupted"
@@ -116,7 +135,12 @@ class Run:
         now = self._runtime.clock.now()
         record = RunRecord(
             id=self._result.id,
-            request={**self._request.to_dict(), "scope": list(self._plan.scope), "code": self._code.digest},
+            request={
+                **self._request.to_dict(),
+                "scope": list(self._plan.scope),
+                "code": self._code.digest,
+                "takes": sorted({one.id for one in (*self._taken.values(), *self._compare.values())}),
+            },
             by=self._runtime.actor,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -124,36 +148,61 @@ class Run:
         )
         with self._store.catalogue.write() as tx:
             close_interrupted(tx, self._runtime)
+            self._secure(tx, record.request["takes"])
             tx.runs.start(record)
+
+    def _secure(self, tx: Transaction, takes: list[str]) -> None:
+        """See that what this run begins with is there. While it is open, nothing of the nodes it visits is collected;
+        what was collected before is not reused.
+        """
+        secure(tx, self._store.objects, takes)
+        if not whole(tx, self._store.objects, {}, self._code.digest):
+            raise ConflictError("the captured code was collected just now", hint="build again")
+        self._collected = tx.tombstones.marked().keys() if tx.tombstones.any() else ()
 
     def _end(self, status: Any) -> None:
         self._write_notes()
         with self._store.catalogue.write() as tx:
             tx.runs.finish(self._result.id, status, self._runtime.clock.now())
 
-    def _begin_ready(self, waiting: list[str], running: dict[Future[Draft], str], executor: Executor) -> list[str]:
-        """Visit every node whose producers are settled; gives those that must wait."""
-        left: list[str] = []
-        for name in waiting:
-            producers = [edge.producer for edge in build_edges(self._code.graph[name])]
-            unsettled = [p for p in producers if p not in self._taken]
-            stopped = [p for p in unsettled if p in self._result.nodes]
+    def _producers(self, name: str) -> list[str]:
+        return [edge.producer for edge in build_edges(self._code.graph[name])]
+
+    def _begin_ready(self, waiting: Waiting, executor: Executor) -> Iterator[tuple[Future[Draft], str]]:
+        """Visit every node whose producers are settled; gives those whose work was begun."""
+        while (name := waiting.next()) is not None:
+            producers = self._producers(name)
+            stopped = [p for p in producers if p not in self._taken and p in self._result.nodes]
             if stopped:
                 self._note(name, "skipped", f"'{stopped[0]}', which it rests on, was not built")
-            elif unsettled:
-                left.append(name)
             elif not self._settled(name, producers):
-                running[executor.submit(self._task(name, producers))] = name
+                future = executor.submit(self._task(name, producers))
                 self._progress(name, "running", "")
-        return left
+                yield future, name
+                continue
+            waiting.settle(name, stopped=name not in self._taken)
 
     def _settled(self, name: str, producers: list[str]) -> bool:
-        """Whether a node is done with: reused, or failed because the files behind it are gone."""
+        """Whether a node is done with: reused or taken over, or failed because it cannot be."""
         try:
-            return self._reuse(name, producers)
-        except MissingFileError as error:
+            share = self._shares.get(name)
+            return self._take_over(name, share) if share is not None else self._reuse(name, producers)
+        except (MissingFileError, RefusedError, CollectedError) as error:
             self._fail(name, error)
             return True
+
+    def _take_over(self, name: str, share: Share) -> bool:
+        """Take the version of another project's node over; nothing of it is run."""
+        check_known_by(share, self._request.as_of)
+        check_objects(self._store.objects, share)
+        with self._store.catalogue.write() as tx:
+            if share.version is not None:
+                secure(tx, self._store.objects, [share.version.id], of=tx.of(share.spec.project))
+            found = take_over(tx, share, self._result.id, self._runtime)
+        self._taken[name] = found
+        self._result.versions[name] = found
+        self._note(name, "reused", f"it is {share.spec}", version=found)
+        return True
 
     def _reuse(self, name: str, producers: list[str]) -> bool:
         node = self._code.graph[name]
@@ -167,7 +216,7 @@ class Run:
                 found = None if self._request.refresh else self._unchanged(tx, node)
             else:
                 found = tx.versions.by_recipe(made)
-        if found is None:
+        if found is None or found.id in self._collected:
             return False
         self._taken[name] = found
         self._result.versions[name] = found
@@ -217,11 +266,44 @@ class Run:
         except Exception as error:
             self._fail(name, BuildError(f"'{name}' could not be built: {type(error).__name__}: {error}"))
             return
+        try:
+            record = self._commit_patiently(name, draft)
+        except SoroiError as error:
+            self._fail(name, error)
+            return
+        self._taken[name] = record
+        self._result.versions[name] = record
+
+    def _commit_patiently(self, name: str, draft: Draft) -> VersionRecord:
+        """Record what a task gave. When some of it was stored before and is collected just now, it is made again.
+
+        Raises:
+            ConflictError: It is still being collected.
+        """
+        assert self._executor is not None
+        for _ in range(_PATIENCE):
+            try:
+                record = self._commit(name, draft)
+            except ConflictError as error:
+                if "collection" not in error.fields:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            if record is not None:
+                return record
+            draft = self._executor.submit(self._task(name, self._producers(name))).result()
+        raise ConflictError(f"what '{name}' gave was collected while it was built", hint="build again")
+
+    def _commit(self, name: str, draft: Draft) -> VersionRecord | None:
+        """Record what a task gave; ``None``, and nothing is recorded, when some of its bytes are not there."""
         record = self._record(name, draft)
         log = self._store.objects.put(draft.log.encode()) if draft.log else None
         with self._store.catalogue.write() as tx:
+            if not whole(tx, self._store.objects, record.outputs, record.code, *([log] if log else [])):
+                return None
             known = not tx.versions.add(record)
             if known:
+                tx.tombstones.unmark([record.id])
                 record = tx.versions.get(record.id)
             else:
                 self._claim_equal(tx, record)
@@ -235,9 +317,8 @@ class Run:
                 look = {"version": record.id, "files": draft.facts["files"], **self._look(name)}
                 tx.events.append(SOURCE_READ, name, look, self._runtime.actor, self._runtime.clock.now())
             self._put(tx, name, status, note, record, draft.seconds, None, log)
-        self._taken[name] = record
-        self._result.versions[name] = record
         self._progress(name, status, note or told(record))
+        return record
 
     def _record(self, name: str, draft: Draft) -> VersionRecord:
         node = self._code.graph[name]
@@ -261,7 +342,7 @@ class Run:
             outputs=draft.outputs,
             overrides=overrides,
             code=self._code.digest,
-            environment=draft.environment,
+            environment={**draft.environment, "module": self._code.module, "home": self._code.home},
             facts={**draft.facts, "seconds": round(draft.seconds, 3)},
             watermark=draft.watermark,
             run=self._result.id,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from soroi.base.duration import duration
-from soroi.base.errors import MissingFileError
+from soroi.base.errors import MissingFileError, SoroiError
 from soroi.base.reason import Reason
 from soroi.build.claims import Claims
 from soroi.build.probe import probe_files
 from soroi.build.reference import References
-from soroi.build.step import data_uses, edge_step
+from soroi.build.shares import Share, Shares
+from soroi.build.step import allowed_spans, data_uses, edge_step
 from soroi.build.work import build_edges
-from soroi.declare.fingerprint import Fingerprint, changes
+from soroi.declare.behaviour import FORMAT
+from soroi.declare.fingerprint import Fingerprint, changes, changes_between_formats, format_of
 from soroi.declare.graph import Graph
-from soroi.declare.lifecycle import deprecation_notes
-from soroi.declare.node import Node, NodeKind
+from soroi.declare.lifecycle import deprecation_notes, refused_uses
+from soroi.declare.node import Node, NodeKind, name_there
 from soroi.store import VersionHead, VersionRecord
 
 
@@ -141,6 +143,16 @@ class StatusInputs:
     root: Path
     """Folder of the project."""
 
+    shares: Shares = field(default_factory=Shares.none)
+    """What the nodes of other projects stand for."""
+
+    today: date | None = None
+    """The day, for what may not be used from some day on. ``None``: that is not looked at."""
+
+    again: Callable[[VersionRecord], Fingerprint] | None = None
+    """Makes the fingerprint of a version again from the code that built it, in the present format. Asked only when
+    it was stored in another one. Raises a :class:`SoroiError` when it cannot."""
+
 
 def statuses(inputs: StatusInputs) -> dict[str, NodeStatus]:
     """The status of every node, producers before consumers."""
@@ -158,7 +170,7 @@ def statuses(inputs: StatusInputs) -> dict[str, NodeStatus]:
     return made
 
 
-def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], dict[str, list[VersionHead]]]:
+def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], Mapping[str, Sequence[VersionHead]]]:
     """The version of each node that is judged: the staged one, else the live one, else the newest that was built as
     declared, else the newest. One built as declared stands in for it when its output is equal.
 
@@ -169,11 +181,17 @@ def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], dict[str, lis
     offered = {node.name: inputs.references.find(node.name) for node in inputs.graph}
     found = {name: head for name, head in offered.items() if head is not None}
     nowhere = [name for name in offered if name not in found]
-    declared = known.newest_built_as(inputs.fingerprints[name].behaviour for name in nowhere)
-    found |= {name: declared[name] for name in nowhere if name in declared}
-    found |= known.newest(name for name in nowhere if name not in declared)
+    own = [name for name in nowhere if inputs.shares.get(name) is None]
+    declared = known.newest_built_as(inputs.fingerprints[name].behaviour for name in own)
+    taken_over = {one.node: one for one in known.there(inputs.shares.ids).values()}
+    found |= {name: declared[name] for name in own if name in declared}
+    found |= {name: taken_over[name] for name in nowhere if name in taken_over}
+    found |= known.newest(name for name in nowhere if name not in found)
     changed = [name for name, head in found.items() if not _as_declared(inputs, name, head)]
-    others = known.built_as(inputs.fingerprints[name].behaviour for name in changed)
+    own_changed = [name for name in changed if inputs.shares.get(name) is None]
+    others: dict[str, Sequence[VersionHead]] = {name: [one] for name, one in taken_over.items()}
+    as_declared = known.built_as(inputs.fingerprints[name].behaviour for name in own_changed)
+    others |= {name: as_declared[name] for name in own_changed if name in as_declared}
     for name in changed:
         if inputs.graph[name].kind not in RUNS_WHEN_SERVING:
             equal = (one for one in others.get(name, ()) if one.output == found[name].output)
@@ -182,7 +200,11 @@ def _judged(inputs: StatusInputs) -> tuple[dict[str, VersionHead], dict[str, lis
 
 
 def _as_declared(inputs: StatusInputs, name: str, head: VersionHead) -> bool:
-    """Whether a version was built from the present behaviour of its node, hyper-parameters by choice aside."""
+    """Whether a version was built from the present behaviour of its node, hyper-parameters by choice aside; of another
+    project's node: whether it is the one that the node stands for."""
+    share = inputs.shares.get(name)
+    if share is not None:
+        return head.id == share.id
     return head.definition == inputs.fingerprints[name].with_parameters(head.overrides).behaviour
 
 
@@ -211,13 +233,18 @@ def _status(judging: _Judging) -> NodeStatus:
         "described": inputs.described.get(node.name) == inputs.fingerprints[node.name].description_digest,
     }
     head = judging.judged.get(node.name)
+    share = inputs.shares.get(node.name)
+    if share is not None:
+        return _of_other_project(judging, share, head, common)
     if head is None:
-        return NodeStatus(state=State.MISSING, reasons=(Reason("missing", "never built", node.name),), **common)
+        refused = refused_uses(node, inputs.graph, inputs.today) if inputs.today else ()
+        never = Reason("missing", "never built", node.name)
+        return NodeStatus(state=State.MISSING, reasons=(never, *refused), **common)
     fingerprint = inputs.fingerprints[node.name]
     stored = judging.stored.get(head.id)
-    causes = [] if stored is None else changes(stored.fingerprint, fingerprint, head.overrides)
+    causes, unknown = ([], []) if stored is None else _own(inputs, stored, fingerprint)
     own = len(causes)
-    unknown = list(fingerprint.unknown)
+    unknown = [*fingerprint.unknown, *unknown]
     notes: list[str] = []
     if head.overrides:
         shown = ", ".join(f"{name}={value}" for name, value in head.overrides.items())
@@ -239,6 +266,49 @@ def _status(judging: _Judging) -> NodeStatus:
         ready=ready if causes else None,
         **common,
     )
+
+
+def _own(inputs: StatusInputs, stored: VersionRecord, fingerprint: Fingerprint) -> tuple[list[Reason], list[Reason]]:
+    """What changed in a node itself since a version was built, and what of that cannot be told."""
+    before = format_of(stored.fingerprint)
+    if before == FORMAT:
+        return changes(stored.fingerprint, fingerprint, stored.overrides), []
+    why = "its code is not at hand"
+    try:
+        if inputs.again is not None:
+            again = inputs.again(stored)
+            return changes_between_formats(stored.fingerprint, again, fingerprint, stored.overrides)
+    except SoroiError as error:
+        why = error.message
+    text = (
+        f"the format of fingerprints changed since it was built ({before}, now {FORMAT}), and what it was built from "
+    )
+    text += f"cannot be compared: {why}"
+    return [], [Reason("unknown", text, stored.node, facts={"hint": f"soroi build {stored.node}"})]
+
+
+def _of_other_project(judging: _Judging, share: Share, head: VersionHead | None, common: dict[str, Any]) -> NodeStatus:
+    """A node of another project: compared with the version that it stands for now."""
+    node, shares = judging.node, judging.inputs.shares
+    owner = f" ({share.group.owner})" if share.group else ""
+    common |= {"notes": (f"{share.spec}{owner}",), "version": head.id if head else None, "described": True}
+    if share.problem is not None:
+        state = State.MISSING if head is None and share.problem.kind == "missing" else State.UNKNOWN
+        return NodeStatus(state=state, reasons=(share.problem,), **common)
+    assert share.version is not None
+    if head is None:
+        text = f"{share.version.id} of project '{share.spec.project}' was not taken over yet"
+        return NodeStatus(state=State.MISSING, reasons=(Reason("missing", text, node.name),), **common)
+    equal = head.output == share.version.output
+    alike = head.definition == share.version.definition or node.kind not in RUNS_WHEN_SERVING
+    if head.id == share.id or (equal and alike):
+        return NodeStatus(state=State.FRESH, settled=True, **common)
+    says = "it is pinned to" if share.spec.pin else f"project '{share.spec.project}' answers now with"
+    text = f"{says} {share.version.id}, and this is {name_there(head.id)}"
+    facts = {"project": share.spec.project, "now": share.version.id, "held": name_there(head.id)}
+    reason = Reason("shared", text, node.name, shares.moved(node.name, head.id), facts)
+    ready = next((one.id for one in judging.others.get(node.name, ())), None)
+    return NodeStatus(state=State.STALE, settled=equal, reasons=(reason,), ready=ready, **common)
 
 
 def _look(judging: _Judging, head: VersionHead, causes: list[Reason], unknown: list[Reason]) -> None:
@@ -286,13 +356,13 @@ def _data(judging: _Judging, head: VersionHead, causes: list[Reason], notes: lis
     node, inputs = judging.node, judging.inputs
     if node.kind is not NodeKind.MODEL:
         return
-    mine = [inputs.references.known.head(source) for source in inputs.references.known.sources(head.id)]
-    newest = [judging.judged[one.node] for one in mine if one.node in judging.judged]
+    known = inputs.references.known
+    mine = [known.head(source) for source in known.sources(head.id)]
+    held = ((judging.judged.get(one.node) or inputs.references.find(one.node)) for one in mine)
+    newest = [one for one in held if one is not None]
     if {one.id for one in mine} == {one.id for one in newest}:
         return
-    specs = {one.node: inputs.graph[one.node].spec for one in mine if one.node in inputs.graph}
-    allowed = {name: duration(spec.in_step) if spec.in_step else None for name, spec in specs.items()}
-    for use in data_uses({node.name: mine, "": newest}, allowed).values():
+    for use in data_uses({node.name: mine, "": newest}, allowed_spans(inputs.graph, mine, known)).values():
         late = [reason for reason in use.behind() if reason.subject == node.name]
         causes.extend(late)
         older = (users for version, users in use.users.items() if version != use.newest.id)

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from soroi.base.duration import brief
+from soroi.base.duration import brief, duration
 from soroi.base.reason import Reason
 from soroi.build.claims import Claims
+from soroi.build.reference import VersionIndex
+from soroi.declare.graph import Graph
+from soroi.declare.node import project_of
 from soroi.store import ClaimRecord, VersionHead
 
 
@@ -128,3 +131,20 @@ def data_uses(
         )
         for source, found in versions.items()
     }
+
+
+def allowed_spans(graph: Graph, sources: Iterable[VersionHead], known: VersionIndex) -> dict[str, timedelta | None]:
+    """How far apart the versions of each source may be: as declared, or as the other project declared it.
+
+    Args:
+        graph: The declarations.
+        sources: Source versions in use.
+        known: Access to versions.
+    """
+    used = {one.node: one.id for one in sources}
+    theirs = {name: version for name, version in used.items() if project_of(name) is not None}
+    spans = {name: graph[name].spec.in_step for name in used if name in graph and name not in theirs}
+    if theirs:
+        records = known.get_many(theirs.values())
+        spans |= {name: records[version].facts.get("in_step") for name, version in theirs.items()}
+    return {name: duration(span) if span else None for name, span in spans.items()}

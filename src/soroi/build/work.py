@@ -136,4 +136,18 @@ def recipe(
         for edge in build_edges(node)
         if not (node.kind is NodeKind.MODEL and edge.role is Role.USES_FEATURE)
     }
-    return digest("recipe", {"node": node.name, "behaviour": made.behaviour, "upstream": upstream})
+    body: dict[str, Any] = {"node": node.name, "behaviour": made.behaviour, "upstream": upstream}
+    if node.kind is NodeKind.MODEL:
+        body["features"] = _origins(node, inputs)
+    return digest("recipe", body)
+
+
+def _origins(node: Node, inputs: Mapping[str, VersionRecord]) -> dict[str, str]:
+    """Which features each column of a model's dataset comes from: these are computed when it answers.
+
+    Another node may give an equal output, as when own features replace those of another project.
+    """
+    named = {edge.producer for edge in node.edges if edge.role is Role.USES_FEATURE}
+    data = [inputs[edge.producer] for edge in node.edges if edge.role is Role.TRAINS_ON]
+    origins = (item for one in data for item in one.facts.get("features", {}).items())
+    return {column: origin for column, origin in origins if not named or origin in named}

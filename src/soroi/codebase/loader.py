@@ -22,6 +22,8 @@ from soroi.base.errors import DeclarationError, SoroiError
 from soroi.codebase.bundle import is_own_file
 from soroi.declare.behaviour_source import remember_run
 from soroi.declare.declaration import Declaration, collecting, declaration_of
+from soroi.declare.gate import EnvironmentSpec
+from soroi.declare.gating import collecting_environments
 from soroi.declare.graph import Graph
 from soroi.declare.node import NodeKind
 from soroi.declare.resolve import build_graph
@@ -43,12 +45,16 @@ class Codebase:
         self.module = module
         self._code_base = self.home if named_home else self.root
         self.modules: dict[str, ModuleType] = {}
+        self.texts: dict[str, bytes] = {}
         self._owned: dict[str, bool] = {}
+        self._shown: contextlib.ExitStack | None = None
+        self._failed: dict[str, Exception] = {}
         with _LOCK:
-            with collecting() as made:
+            with collecting() as made, collecting_environments() as environments:
                 self._load(module)
             self._declared = self._declarations(made)
-            self.graph: Graph = build_graph(self._declared)
+            self._environments = self._environments_of(environments)
+            self.graph: Graph = self._with_environments(build_graph(self._declared))
 
     def expanded(self, parts: PartValues) -> Graph:
         """The graph with the parts of families that take them from their dataset.
@@ -58,7 +64,28 @@ class Codebase:
         """
         if not any(family.is_open for family in self.graph.families.values()):
             return self.graph
-        return build_graph(self._declared, lambda dataset, column: parts.get(dataset, {}).get(column, ()))
+        return self._with_environments(
+            build_graph(self._declared, lambda dataset, column: parts.get(dataset, {}).get(column, ()))
+        )
+
+    def _with_environments(self, graph: Graph) -> Graph:
+        graph.environments = self._environments
+        return graph
+
+    def _environments_of(self, made: Sequence[tuple[str, EnvironmentSpec]]) -> dict[str, EnvironmentSpec]:
+        """What environments ask for, by name; each is declared once."""
+        found: dict[str, EnvironmentSpec] = {}
+        for module, one in made:
+            if module not in self.modules:
+                continue
+            if one.name in found:
+                raise DeclarationError(
+                    f"the environment '{one.name}' is declared twice, also at {found[one.name].where}",
+                    hint="join the two conditions with &",
+                    where=one.where,
+                )
+            found[one.name] = one
+        return found
 
     def owns(self, name: str) -> bool:
         """Whether a module of that name belongs to the project."""
@@ -67,19 +94,66 @@ class Codebase:
             self._owned[top] = self._path(top) is not None
         return self._owned[top]
 
+    @property
+    def outside(self) -> list[str]:
+        """Names of top-level modules that it was asked for, and that the project does not have."""
+        return sorted(name for name, is_own in self._owned.items() if name and not is_own)
+
     @contextlib.contextmanager
     def visible(self) -> Iterator[None]:
         """Show the project's modules in ``sys.modules`` for as long as the block runs."""
-        with _LOCK, _shown(self.modules):
-            yield
+        with _LOCK, contextlib.ExitStack() as shown:
+            shown.enter_context(_shown(self.modules))
+            before, self._shown = self._shown, shown
+            try:
+                yield
+            finally:
+                self._shown = before
+
+    def late(self, name: str) -> ModuleType:
+        """A module of the project that may be imported only inside functions: loaded now if it was not yet.
+
+        The graph is what was declared when the project was loaded, whatever is loaded later. So such a module may
+        declare nothing: that would be lost. Within :meth:`visible` it is shown like the others.
+
+        Args:
+            name: Full name of the module.
+
+        Raises:
+            ModuleNotFoundError: The project has no such module.
+            DeclarationError: It raises while it is loaded, or declares something.
+        """
+        with _LOCK:
+            if name in self._failed:
+                raise self._failed[name]
+            known = set(self.modules)
+            try:
+                with collecting() as made:
+                    module = self._load(name)
+                _refuse_late(made, set(self.modules) - known)
+            except (SoroiError, ModuleNotFoundError) as error:
+                self._failed[name] = error
+                self._forget(set(self.modules) - known)
+                raise
+            if self._shown is not None:
+                hidden = {one: held for one, held in self.modules.items() if sys.modules.get(one) is not held}
+                self._shown.enter_context(_shown(hidden))
+            return module
+
+    def _forget(self, names: set[str]) -> None:
+        for name in names:
+            module = self.modules.pop(name)
+            parent, _, child = name.rpartition(".")
+            if parent in self.modules and vars(self.modules[parent]).get(child) is module:
+                delattr(self.modules[parent], child)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every module that was looked for could be loaded."""
+        return not self._failed
 
     def _path(self, name: str) -> Path | None:
-        base = self.root.joinpath(*name.split("."))
-        if (base / "__init__.py").is_file():
-            return base / "__init__.py"
-        if base.with_suffix(".py").is_file():
-            return base.with_suffix(".py")
-        return base if base.is_dir() and any(base.glob("*.py")) else None
+        return find_module(self.root, name)
 
     def _load(self, name: str) -> ModuleType:
         if name in self.modules:
@@ -117,7 +191,7 @@ class Codebase:
     def _run(self, module: ModuleType, path: Path) -> None:
         try:
             shown = self._code_base / path.relative_to(self.root)
-            content = path.read_bytes()
+            content = self.texts[module.__name__] = path.read_bytes()
             code = compile(content, str(shown), "exec", dont_inherit=True)
             with contextlib.suppress(UnicodeDecodeError):
                 remember_run(str(shown), content.decode("utf-8"))
@@ -197,6 +271,33 @@ def load(root: Path, module: str, home: Path | None = None, *, named_home: bool 
         DeclarationError: The code raises or declares something wrong; names file and line.
     """
     return Codebase(root, module, home, named_home=named_home)
+
+
+def find_module(root: Path, name: str) -> Path | None:
+    """Where a module of a project is: its file, the folder of a package without one, or ``None``.
+
+    Args:
+        root: Folder that holds the code.
+        name: Full name of the module.
+    """
+    base = root.joinpath(*name.split("."))
+    if (base / "__init__.py").is_file():
+        return base / "__init__.py"
+    if base.with_suffix(".py").is_file():
+        return base.with_suffix(".py")
+    return base if base.is_dir() and any(base.glob("*.py")) else None
+
+
+def _refuse_late(made: Sequence[Declaration], modules: set[str]) -> None:
+    """Refuse what is declared by modules that are imported only inside functions: it is not in the graph."""
+    for one in made:
+        if one.module in modules:
+            raise DeclarationError(
+                f"'{one.name or one.kind}' is declared in the module '{one.module}', which is imported only inside "
+                "functions: it is not in the graph",
+                hint=f"import {one.module} at the top of a module, or declare nothing in it",
+                where=one.where,
+            )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ never passed over: stale when in doubt.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Callable
@@ -30,6 +31,7 @@ def function_behaviour(
     *,
     in_project: Callable[[str], bool],
     libraries: Callable[[str], str | None],
+    load: Callable[[str], types.ModuleType] = importlib.import_module,
 ) -> Behaviour:
     """Find out what decides what a function does.
 
@@ -38,11 +40,13 @@ def function_behaviour(
         in_project: Whether a module (by its full name) belongs to the project, so that its code is looked at.
         libraries: The locked version behind a top-level module that is neither of the project nor of the standard
             library; ``None`` when it is not known.
+        load: Gives a module of the project that is not in ``sys.modules``, because it is imported only inside
+            functions. What it raises is a reason for being unknown.
 
     Returns:
         The components by key, and what could not be found out.
     """
-    walk = Walk(in_project, libraries)
+    walk = Walk(in_project, libraries, load)
     explorer = Explorer(walk)
     if isinstance(function, types.FunctionType):
         explorer.function(function, None, "code")

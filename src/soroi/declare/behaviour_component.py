@@ -106,14 +106,4 @@ class Behaviour:
             ValueError: A component is malformed.
         """
         components = {key: Component.from_dict(one) for key, one in body["components"].items()}
-        return cls(components, tuple(_reason(one) for one in body.get("unknown", ())))
-
-
-def _reason(body: Mapping[str, Any]) -> Reason:
-    return Reason(
-        kind=body["kind"],
-        text=body["text"],
-        subject=body.get("subject"),
-        because=tuple(_reason(one) for one in body.get("because", ())),
-        facts=dict(body.get("facts", {})),
-    )
+        return cls(components, tuple(Reason.from_dict(one) for one in body.get("unknown", ())))

@@ -13,6 +13,7 @@ from soroi.declare.behaviour_component import Component
 Part = Component | Mapping[str, Any]
 """A component, or what its ``to_dict`` gives."""
 
+_CAUSES = {"parameter": "parameter", "library": "environment"}
 _GIVEN = frozenset({"parameter", "option"})
 _QUOTED = frozenset({"code", "helper", "class", "constant", "closure", "decorator"})
 
@@ -55,7 +56,7 @@ def _reason(key: str, happened: str, before: Mapping[str, Any], after: Mapping[s
         facts["difference"] = shown
     given = one["kind"] in _GIVEN
     text = _given(happened, before, after) if given else _sentence(happened, one, old, new, bool(shown))
-    return Reason("parameter" if one["kind"] == "parameter" else "code", text, subject=key, facts=facts)
+    return Reason(_CAUSES.get(one["kind"], "code"), text, subject=key, facts=facts)
 
 
 def _given(happened: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

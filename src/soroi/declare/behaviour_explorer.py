@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import sys
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from soroi.base.digest import digest_bytes
+from soroi.base.digest import digest, digest_bytes
 from soroi.declare.behaviour_classes import process_class, process_module
 from soroi.declare.behaviour_component import ComponentKind
 from soroi.declare.behaviour_functions import process_function
@@ -195,15 +196,21 @@ class Explorer:
         key = f"file {value.pattern}"
         if key not in self.walk.units:
             made = self.walk.units[key] = Unit(key, "file", value.pattern, via, value.pattern, "")
-            contents = _contents(value.pattern, self.walk.roots)
-            made.source = f"{len(contents)} files" if len(contents) != 1 else "1 file"
-            made.extra = [f"{name}={found}".encode() for name, found in contents]
+            contents = file_contents(value.pattern, self.walk.roots)
+            made.source = _counted(contents)
+            made.extra = _lines(contents)
             if not contents:
                 self.walk.doubt(made, f"no file is at `{value.pattern}`", "correct the pattern, or put the file there")
         return key
 
 
-def _contents(pattern: str, roots: dict[str, str]) -> list[tuple[str, str]]:
+def file_contents(pattern: str, roots: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names and digests of the files that a pattern of ``so.file`` stands for.
+
+    Args:
+        pattern: Path or glob pattern; a relative one is looked for below the folders of the project's modules.
+        roots: Folders by name; those of the project's modules are called ``project …``.
+    """
     if Path(pattern).is_absolute():
         folder, inner = Path(Path(pattern).anchor), str(Path(pattern).relative_to(Path(pattern).anchor))
         return _digests(folder, inner)
@@ -213,6 +220,19 @@ def _contents(pattern: str, roots: dict[str, str]) -> list[tuple[str, str]]:
             if found:
                 return found
     return []
+
+
+def file_digest(contents: list[tuple[str, str]]) -> str:
+    """Digest of the component of files with these names and digests."""
+    return digest("file", {"parts": _lines(contents) or [_counted(contents).encode()], "links": {}})
+
+
+def _lines(contents: list[tuple[str, str]]) -> list[bytes]:
+    return [f"{name}={found}".encode() for name, found in contents]
+
+
+def _counted(contents: list[tuple[str, str]]) -> str:
+    return f"{len(contents)} files" if len(contents) != 1 else "1 file"
 
 
 def _digests(folder: Path, pattern: str) -> list[tuple[str, str]]:

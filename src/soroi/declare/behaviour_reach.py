@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from soroi.base.digest import digest
@@ -77,8 +78,14 @@ class Unit:
 class Walk:
     """The state of one walk: what was reached, what waits, what is unknown."""
 
-    def __init__(self, in_project: Callable[[str], bool], libraries: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        in_project: Callable[[str], bool],
+        libraries: Callable[[str], str | None],
+        load: Callable[[str], ModuleType],
+    ) -> None:
         self._in_project = in_project
+        self.load = load
         self._projects: dict[str, bool] = {}
         self.libraries = libraries
         self.units: dict[str, Unit] = {}

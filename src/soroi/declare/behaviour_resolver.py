@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import importlib.util
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from soroi.base.errors import SoroiError
 from soroi.declare.behaviour_reach import MISSING, Scope, Unit
 from soroi.declare.behaviour_reference import ImportReference, Names, Reference
 from soroi.declare.declaration import declaration_of
@@ -56,6 +56,7 @@ class Resolver:
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
         self.walk = explorer.walk
+        self._errors: dict[str, str] = {}
 
     def names(self, names: Names, unit: Unit, scope: Scope) -> None:
         """Reach everything that names stand for."""
@@ -113,7 +114,7 @@ class Resolver:
                 home, name = value.__name__, rest.pop(0)
                 value = self._attribute(value, name)
                 if value is MISSING:
-                    return self._missing(one, unit, scope)
+                    return self._missing(one, unit, scope, f"{home}.{name}")
                 continue
             dispatches = isinstance(getattr(value, "registry", None), types.MappingProxyType)
             if isinstance(value, types.FunctionType) and not dispatches and rest and rest[0] in vars(value):
@@ -131,10 +132,10 @@ class Resolver:
             return self._dynamic(link.removeprefix("foreign "), one, unit, scope)
         return self.explorer.constant(home, name, value, unit, via, one.line) if link is None else link
 
-    def _missing(self, one: Reference, unit: Unit, scope: Scope) -> str:
+    def _missing(self, one: Reference, unit: Unit, scope: Scope, full: str) -> str:
         if not (one.soft or scope.soft):
             hint = "define it in the module, or import the submodule"
-            self.walk.doubt(unit, f"`{one.text}` is not there", hint, one.line)
+            self.walk.doubt(unit, f"`{one.text}` is not there{self._errors.get(full, '')}", hint, one.line)
         return "missing"
 
     def _attribute(self, module: types.ModuleType, name: str) -> Any:
@@ -149,8 +150,9 @@ class Resolver:
         if name in sys.modules:
             return sys.modules[name]
         try:
-            return importlib.import_module(name)
-        except Exception:
+            return self.walk.load(name)
+        except Exception as error:
+            self._errors[name] = _cause(name, error)
             return MISSING
 
     def _imported_name(self, home: str | None, name: str, value: Any) -> str | None:
@@ -200,7 +202,8 @@ class Resolver:
         module = self._load(name)
         if module is MISSING:
             hint = "correct the import, or see why the module cannot be loaded"
-            self.walk.doubt(unit, f"the module `{name}` that it imports cannot be loaded", hint, one.line)
+            what = f"the module `{name}` that it imports cannot be loaded{self._errors.get(name, '')}"
+            self.walk.doubt(unit, what, hint, one.line)
             unit.links[f"import {one.text}"] = "missing"
             return
         reference = Reference(name, one.inner, one.called, dynamic=one.dynamic, line=one.line)
@@ -219,6 +222,13 @@ class Resolver:
                 if isinstance(inner, type | types.FunctionType) and self.walk.in_project(module or ""):
                     link = self.explorer.link(inner, f"used as .{name} by `{unit.name}`")
                     unit.links[f"{kind.__name__}.{name}"] = str(link)
+
+
+def _cause(name: str, error: Exception) -> str:
+    """Why a module could not be loaded, in words; nothing more to say when there is none of that name."""
+    if isinstance(error, ModuleNotFoundError) and error.name == name:
+        return ""
+    return f": {error.message if isinstance(error, SoroiError) else error}"
 
 
 def _via(one: Reference, unit: Unit, scope: Scope) -> str:

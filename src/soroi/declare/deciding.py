@@ -10,6 +10,8 @@ from soroi.base.duration import duration
 from soroi.base.errors import DeclarationError
 from soroi.declare.declaration import Declaration, Use, calling_place
 from soroi.declare.edge import Role
+from soroi.declare.gate import RISKS
+from soroi.declare.gating import gates_of
 from soroi.declare.lifecycle import Deprecation
 from soroi.declare.node import NAME, Group, NodeKind
 from soroi.declare.objective import CONSTRAINABLE, MAXIMISABLE, Constraint, Metric, Objective
@@ -126,6 +128,8 @@ def decision(
     fail_safe: str | None = None,
     fallbacks: Sequence[Rule] = (),
     record: str = "soon",
+    risk: str | None = None,
+    judged_by: Sequence[Any] = (),
     name: str | None = None,
     group: Group | None = None,
     access: str = "protected",
@@ -143,6 +147,10 @@ def decision(
         fallbacks: Plain rules, asked in order: a row of the spine as a mapping in; True, False or None
             (cannot say) out.
         record: ``"durable"``: an answer is on disk before it is given; ``"soon"``: within a second.
+        risk: ``"critical"``, ``"standard"`` or ``"availability"``: a complete set of gates for its releases, with
+            numbers to start from. Default: only what is asked of every release.
+        judged_by: Further gates, such as ``so.latency(p99="40ms")``; one of the same name as a gate of the profile
+            replaces it. They decide no answer: changing them builds nothing.
         name: Its name. Default: that of the variable it is assigned to.
         group: The team it belongs to.
         access: ``private``, ``protected`` or ``public``.
@@ -152,6 +160,9 @@ def decision(
     place, module = calling_place(1)
     _check_decision(cascade, fail_safe, positive, negative, record, place)
     _check_rules(fallbacks, place)
+    if risk is not None and risk not in RISKS:
+        raise DeclarationError(f"risk='{risk}' is not known", hint="one of " + ", ".join(RISKS), where=place)
+    gates = gates_of(judged_by, place)
     span = duration(deadline)
     steps = tuple(cascade)
 
@@ -164,6 +175,8 @@ def decision(
             fail_safe=str(fail_safe),
             fallbacks=tuple(fallbacks),
             durable=record == "durable",
+            risk=risk,
+            judged_by=gates,
         )
 
     return Declaration(

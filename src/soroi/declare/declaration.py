@@ -17,6 +17,7 @@ from soroi.declare.node import Access, Group, NodeKind
 
 if TYPE_CHECKING:
     from soroi.declare.lifecycle import Deprecation
+    from soroi.declare.shared import SharedSpec
 
 MARK = "__soroi__"
 """Attribute under which a declared function carries its declaration."""
@@ -93,10 +94,17 @@ class Declaration:
     family: FamilySpec | None = None
     """The family it stands for, if it stands for one."""
 
+    shared: SharedSpec | None = None
+    """The node of another project that it stands for, if it stands for one."""
+
     def __post_init__(self) -> None:
         made = _MADE.get()
         if made is not None:
             made.append(self)
+
+    def means(self, other: Declaration) -> bool:
+        """Whether another declaration is this one, or one of the same node of another project, written again."""
+        return self is other or (self.shared is not None and (self.kind, self.shared) == (other.kind, other.shared))
 
     def __repr__(self) -> str:
         return f"<soroi {self.kind} {self.name or 'without a name yet'} at {self.where}>"

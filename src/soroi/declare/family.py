@@ -76,6 +76,7 @@ def families(
         spec = named[owner].family
         assert spec is not None
         dataset = next(reference(use.target, named[owner]) for use in named[owner].uses if use.role is Role.TRAINS_ON)
+        _check_dataset(named[owner], spec, dataset, named)
         values = _parts(named[owner], spec, dataset, parts)
         found[name] = Family(name, declared.kind, spec.per, values, spec.parent, dataset, spec.parts is None)
     return found
@@ -87,10 +88,21 @@ def _owner(
     """The model whose family a declaration follows: itself, or for a threshold the model that it cuts."""
     if declared.family is not None:
         return name
-    if declared.kind is NodeKind.THRESHOLD:
+    if declared.kind is NodeKind.THRESHOLD and declared.shared is None:
         model = reference(declared.uses[0].target, declared)
         return model if model in named and named[model].family is not None else None
     return None
+
+
+def _check_dataset(declared: Declaration, spec: FamilySpec, dataset: str, named: Mapping[str, Declaration]) -> None:
+    theirs = named.get(dataset)
+    if spec.parts is None and theirs is not None and theirs.shared is not None:
+        raise DeclarationError(
+            f"{declared.kind} '{declared.name}' would take its parts from '{dataset}', whose project looks for "
+            "no parts in it",
+            hint="list the parts with parts=",
+            where=declared.where,
+        )
 
 
 def _parts(declared: Declaration, spec: FamilySpec, dataset: str, parts: Parts) -> tuple[str, ...]:

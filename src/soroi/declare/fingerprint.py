@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from soroi.base.digest import digest
 from soroi.base.reason import Reason
-from soroi.declare.behaviour import Behaviour, Component, difference, function_behaviour
+from soroi.declare.behaviour import FORMAT, Behaviour, Component, difference, function_behaviour
 from soroi.declare.graph import Graph
 from soroi.declare.node import Node, NodeKind
 
 PARAMETER = "parameter:"
 OPTION = "option:"
+
+FIRST_FORMAT = "behaviour/1"
+"""Format of the fingerprints that were stored without naming their format."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,14 @@ class Fingerprint:
     upstream_description: str
     """Digest over the description of everything upstream."""
 
+    gates: Mapping[str, str] = field(default_factory=dict)
+    """Of a decision: the digest of the code behind each gate that has some, by name. It builds nothing."""
+
     @cached_property
     def behaviour(self) -> str:
         """Digest of the own behaviour."""
-        return digest("behaviour", {key: part.digest for key, part in self.components.items()})
+        kind = "behaviour" if FORMAT == FIRST_FORMAT else FORMAT  # equal digests of two formats would mean nothing
+        return digest(kind, {key: part.digest for key, part in self.components.items()})
 
     @cached_property
     def description_digest(self) -> str:
@@ -54,6 +63,7 @@ class Fingerprint:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as stored with a version."""
         return {
+            "format": FORMAT,
             "components": {key: part.to_dict() for key, part in self.components.items()},
             "behaviour": self.behaviour,
             "description": dict(self.description),
@@ -73,11 +83,16 @@ class Fingerprint:
             self.unknown,
             self.upstream_behaviour,
             self.upstream_description,
+            self.gates,
         )
 
 
 def fingerprints(
-    graph: Graph, *, in_project: Callable[[str], bool], libraries: Callable[[str], str | None]
+    graph: Graph,
+    *,
+    in_project: Callable[[str], bool],
+    libraries: Callable[[str], str | None],
+    load: Callable[[str], ModuleType] = import_module,
 ) -> dict[str, Fingerprint]:
     """The fingerprint of every node of a graph.
 
@@ -85,18 +100,57 @@ def fingerprints(
         graph: The graph.
         in_project: Whether a module of that name belongs to the project.
         libraries: Version of the distribution that brings a top-level module; ``None`` when it has none.
+        load: Gives a module of the project that is imported only inside functions.
     """
     made: dict[str, Fingerprint] = {}
     known: dict[int, Behaviour] = {}
 
     def behaviour(function: Callable[..., Any]) -> Behaviour:
         if id(function) not in known:
-            known[id(function)] = function_behaviour(function, in_project=in_project, libraries=libraries)
+            known[id(function)] = function_behaviour(function, in_project=in_project, libraries=libraries, load=load)
         return known[id(function)]
 
     for node in graph:
         made[node.name] = _fingerprint(node, made, behaviour)
     return made
+
+
+def format_of(stored: Mapping[str, Any]) -> str:
+    """The format of a stored fingerprint. Digests of two formats cannot be compared."""
+    return str(stored.get("format", FIRST_FORMAT))
+
+
+def changes_between_formats(
+    old: Mapping[str, Any], again: Fingerprint, new: Fingerprint, overrides: Mapping[str, Any]
+) -> tuple[list[Reason], list[Reason]]:
+    """What moved since a fingerprint was stored in another format: no digest of it is looked at.
+
+    Args:
+        old: The fingerprint as stored.
+        again: What the code that was fingerprinted then gives in the present format.
+        new: The present one.
+        overrides: The hyper-parameters that the build was told.
+
+    Returns:
+        What changed; and what cannot be told. Libraries are compared by the versions that were stored.
+    """
+    then = {part["label"]: part["source"] for part in old["components"].values() if part["kind"] == "library"}
+    now = {part.label: part.source for part in new.components.values() if part.kind == "library"}
+    code = {key: part for key, part in again.components.items() if part.kind != "library"}
+    present = {key: part for key, part in new.components.items() if part.kind != "library"}
+    causes = changes(
+        {"components": {key: part.to_dict() for key, part in code.items()}}, replace(new, components=present), overrides
+    )
+    causes += [
+        Reason("environment", f"the library {name} changed: {then[name]} → {now[name]}", f"library {name}")
+        for name in sorted(then.keys() & now.keys())
+        if then[name] != now[name]
+    ]
+    unknown = [
+        Reason("unknown", f"the version of {name} then is not on record", f"library {name}")
+        for name in sorted(now.keys() - then.keys())
+    ]
+    return causes, [*again.unknown, *unknown]
 
 
 def changes(old: Mapping[str, Any], new: Fingerprint, overrides: Mapping[str, Any]) -> list[Reason]:
@@ -170,7 +224,22 @@ def _fingerprint(
             "upstream-description",
             {p: [digest("description", made[p].description), made[p].upstream_description] for p in producers},
         ),
+        _gates(node, behaviour) if node.kind is NodeKind.DECISION else _NO_GATES,
     )
+
+
+_NO_GATES: Mapping[str, str] = {}
+
+
+def _gates(node: Node, behaviour: Callable[[Callable[..., Any]], Behaviour]) -> dict[str, str]:
+    """Digests of the code behind a decision's gates. What could not be resolved counts by its words."""
+    found: dict[str, str] = {}
+    for gate in node.spec.judged_by:
+        if gate.function is not None:
+            seen = behaviour(gate.function)
+            parts = {key: part.digest for key, part in seen.components.items()}
+            found[gate.name] = digest("gate-code", [parts, [one.text for one in seen.unknown]])
+    return found
 
 
 def _without_defaults(components: Mapping[str, Component], node: Node) -> dict[str, Component]:

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from soroi.base.errors import DeclarationError, UnknownNameError, did_you_mean
 from soroi.declare.family import Family
-from soroi.declare.node import Node, NodeKind
+from soroi.declare.gate import EnvironmentSpec
+from soroi.declare.node import BETWEEN, Node, NodeKind
 
 
 class Graph:
-    """All nodes of a project, checked: names known, kinds fitting, no cycle."""
+    """All nodes of a project, checked: names known, kinds fitting, no cycle.
 
-    def __init__(self, nodes: Mapping[str, Node], families: Mapping[str, Family] | None = None) -> None:
+    Args:
+        nodes: The nodes, by id.
+        families: The families, by name; their members are nodes.
+        is_ordered: Whether the nodes are known to stand producers before consumers.
+    """
+
+    drawn: Callable[[Graph], Any] | None = None
+    """Draws it for notebooks; set by what opens the project."""
+
+    def __init__(
+        self, nodes: Mapping[str, Node], families: Mapping[str, Family] | None = None, *, is_ordered: bool = False
+    ) -> None:
         self._nodes = dict(nodes)
         self.families: Mapping[str, Family] = dict(families or {})
         """The families, by name; their members are nodes."""
-        self._order = _ordered(self._nodes)
+        self.environments: Mapping[str, EnvironmentSpec] = {}
+        """What environments ask for, by name, as the project declares it."""
+        self._order = list(self._nodes) if is_ordered else _ordered(self._nodes)
         self._consumers: dict[str, list[str]] = {name: [] for name in self._nodes}
         for name in self._order:
             for edge in self._nodes[name].edges:
                 self._consumers[edge.producer].append(name)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self)} nodes: {', '.join(self._order[:8])}{' …' if len(self) > 8 else ''}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if self.drawn is None:
+            return {"text/plain": repr(self)}
+        bundle: dict[str, Any] = self.drawn(self)._repr_mimebundle_(include, exclude)
+        return bundle
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -49,6 +72,18 @@ class Graph:
             known = [*(one for one in self._nodes if "[" not in one or "[" in name), *self.families]
             raise UnknownNameError(f"no node is called '{name}'", hint=did_you_mean(name, known))
         return self._nodes[name]
+
+    def with_nodes(self, nodes: Mapping[str, Node]) -> Graph:
+        """The same graph with some nodes in place of those of the same id and the same edges."""
+        other = Graph.__new__(Graph)
+        other.__dict__.update(self.__dict__, _nodes={**self._nodes, **nodes})
+        return other
+
+    @property
+    def shared(self) -> list[Node]:
+        """The nodes of other projects."""
+        nodes = (self._nodes[name] for name in self._order if BETWEEN in name)
+        return [node for node in nodes if node.shared is not None]
 
     @property
     def names(self) -> list[str]:

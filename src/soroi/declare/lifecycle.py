@@ -10,7 +10,7 @@ from typing import Any
 from soroi.base.errors import DeclarationError, RefusedError
 from soroi.base.reason import Reason
 from soroi.declare.graph import Graph
-from soroi.declare.node import Node
+from soroi.declare.node import Access, Node, project_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,27 @@ def deprecation_notes(graph: Graph) -> dict[str, tuple[Reason, ...]]:
     return {name: tuple(found) for name, found in notes.items()}
 
 
+def refused_uses(node: Node, graph: Graph, today: date) -> list[Reason]:
+    """What a node that was never built may not use any more, so that its build will be refused.
+
+    Args:
+        node: The node.
+        graph: The declarations.
+        today: The day.
+    """
+    producers = [graph[edge.producer] for edge in node.edges]
+    return [
+        Reason(
+            "access",
+            f"it is new and may not use {one.label}, which is {one.deprecation}",
+            node.name,
+            facts={**one.deprecation.to_dict(), "producer": one.name},
+        )
+        for one in producers
+        if one.deprecation is not None and today >= one.deprecation.since
+    ]
+
+
 def check_consumers(graph: Graph, today: date, was_built_before: Callable[[str, date], bool]) -> None:
     """Refuse new consumers of deprecated nodes.
 
@@ -136,7 +157,7 @@ def check_removals(
     needed = set(live)
     for name, description in described:
         recorded = description.get("deprecated")
-        if name in graph or not recorded:
+        if name in graph or not recorded or project_of(name) is not None:  # a node of another project stays there
             continue
         end = Deprecation.from_dict(recorded)
         if end.remove_after is None or today <= end.remove_after:
@@ -149,6 +170,50 @@ def check_removals(
                 f"'{name}' is {end}, and is still live in production",
                 hint="release a set without it first: take it out of what uses it, then build, stage and release",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideUse:
+    """That another project answers, in production, with what rests on a node of this one."""
+
+    node: str
+    """Id of the node here."""
+
+    project: str
+    """Name of the other project."""
+
+    owners: tuple[str, ...]
+    """Whom to ask there: owners of the nodes that use it."""
+
+    def __str__(self) -> str:
+        return f"'{self.project}'" + (f" ({', '.join(self.owners)})" if self.owners else "")
+
+
+def check_withdrawals(graph: Graph, uses: Iterable[OutsideUse]) -> None:
+    """Refuse to take back what other projects answer with: a node that is gone, or public no more.
+
+    Args:
+        graph: The declarations.
+        uses: What other projects use.
+
+    Raises:
+        RefusedError: A node in use there is not declared any more, or not as public; names the projects and their
+            owners.
+    """
+    using: dict[str, list[OutsideUse]] = {}
+    for one in uses:
+        using.setdefault(one.node, []).append(one)
+    for name, found in sorted(using.items()):
+        gone = name not in graph
+        if not gone and graph[name].access is Access.PUBLIC:
+            continue
+        what = f"'{name}' may not be removed" if gone else f"{graph[name].label} must stay access='public'"
+        raise RefusedError(
+            f"{what}: it is live in the production of {', '.join(map(str, found))}",
+            hint="put it back as it was and deprecate it; once these projects have released without it, it may go",
+            where=None if gone else graph[name].where,
+            projects=[one.project for one in found],
+        )
 
 
 def _instead(producer: Node) -> str:

@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from soroi.base.errors import DeclarationError
@@ -13,8 +14,26 @@ from soroi.declare.edge import Edge
 
 if TYPE_CHECKING:
     from soroi.declare.lifecycle import Deprecation
+    from soroi.declare.shared import SharedSpec
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,79}$", re.IGNORECASE)
+PROJECT = re.compile(r"^[a-z][a-z0-9_-]{0,79}$", re.IGNORECASE)
+"""What a project may be called."""
+
+BETWEEN = ":"
+"""Stands between the name of another project and that of its node: ``weather:conditions``."""
+
+
+def project_of(name: str) -> str | None:
+    """Name of the other project that a node, or a version, belongs to; ``None``: it is one of this project's own."""
+    project, between, _ = name.partition("[")[0].partition(BETWEEN)
+    return project if between else None
+
+
+def name_there(name: str) -> str:
+    """What the project that a node, or a version, belongs to calls it."""
+    project = project_of(name)
+    return name if project is None else name[len(project) + 1 :]
 
 
 class NodeKind(enum.StrEnum):
@@ -82,14 +101,16 @@ class NodeId:
 
     @classmethod
     def parse(cls, text: str) -> NodeId:
-        """Read ``name`` or ``name[part]``.
+        """Read ``name``, ``name[part]``, or either of another project: ``project:name``.
 
         Raises:
             DeclarationError: The text is neither.
         """
         name, bracket, rest = text.partition("[")
         part = rest[:-1] if bracket and rest.endswith("]") else None
-        if not NAME.match(name) or (bracket and not part):
+        project = project_of(name)
+        good = NAME.match(name_there(name)) and (project is None or PROJECT.match(project))
+        if not good or (bracket and not part):
             raise DeclarationError(
                 f"'{text}' is not a node id", hint="letters, digits and _, beginning with a letter; a part in [ ]"
             )
@@ -107,7 +128,8 @@ class Node:
     """What it is."""
 
     spec: Any
-    """The options of its kind, one of the classes in :mod:`soroi.declare.spec`."""
+    """The options of its kind, one of the classes in :mod:`soroi.declare.spec`; of another project's node a
+    :class:`~soroi.declare.shared.SharedSpec`."""
 
     edges: tuple[Edge, ...]
     """Its typed dependencies, in the order of declaration (for functions: the order of the arguments)."""
@@ -133,10 +155,17 @@ class Node:
     deprecation: Deprecation | None = None
     """That it should no longer be used, if it should not."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The id as text."""
         return str(self.id)
+
+    @property
+    def shared(self) -> SharedSpec | None:
+        """Which node of which other project it stands for; ``None``: it is one of this project's own."""
+        from soroi.declare.shared import SharedSpec
+
+        return self.spec if isinstance(self.spec, SharedSpec) else None
 
     @property
     def label(self) -> str:

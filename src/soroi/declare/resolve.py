@@ -62,7 +62,10 @@ def build_graph(declarations: Iterable[Declaration], parts: Parts = no_parts) ->
         _check_inputs(node)
         _check_access(node, nodes)
         _check_scores(node, nodes)
-    return Graph(nodes, found)
+    graph = Graph(nodes, found)
+    for node in graph:
+        _check_scores_below(node, graph)
+    return graph
 
 
 def _by_name(declarations: Iterable[Declaration]) -> dict[str, Declaration]:
@@ -75,7 +78,9 @@ def _by_name(declarations: Iterable[Declaration]) -> dict[str, Declaration]:
                 where=declared.where,
             )
         other = named.get(declared.name)
-        if other is not None and other is not declared:
+        if other is not None and other.means(declared):
+            continue
+        if other is not None:
             raise DeclarationError(
                 f"two nodes are called '{declared.name}': {other.kind} at {other.where} and "
                 f"{declared.kind} at {declared.where}",
@@ -148,7 +153,9 @@ def _edges_of_part(
 
 def _in_models_group(node: Node, nodes: Mapping[str, Node]) -> Node:
     """A threshold that names no group is of the group of its model."""
-    return node if node.group else dataclasses.replace(node, group=nodes[node.edges[0].producer].group)
+    if node.group or node.shared is not None:
+        return node
+    return dataclasses.replace(node, group=nodes[node.edges[0].producer].group)
 
 
 def _target_name(target: Any, consumer: Declaration, named: Mapping[str, Declaration]) -> str:
@@ -168,13 +175,14 @@ def _target_name(target: Any, consumer: Declaration, named: Mapping[str, Declara
             hint="put a decorator such as @so.source(...) or @so.features(...) on it, or name a node",
             where=consumer.where,
         )
-    if declared.name is None or named.get(declared.name) is not declared:
+    known = named.get(declared.name) if declared.name is not None else None
+    if known is None or not known.means(declared):
         raise DeclarationError(
             f"{consumer.kind} '{consumer.name}' depends on a {declared.kind} that no variable of the project names",
             hint="assign it to a variable of the module, or pass name=",
             where=declared.where,
         )
-    return declared.name
+    return str(declared.name)
 
 
 def _edge(consumer: Declaration, use: Use, producer: str, named: Mapping[str, Declaration]) -> Edge:
@@ -217,10 +225,43 @@ def _check_access(node: Node, nodes: Mapping[str, Node]) -> None:
 
 def _check_scores(node: Node, nodes: Mapping[str, Node]) -> None:
     for edge in node.edges:
-        if edge.role is Role.SCORES_WITH and not nodes[edge.producer].spec.out_of_fold:
+        producer = nodes[edge.producer]
+        if edge.role is not Role.SCORES_WITH or producer.shared is not None:  # of a shared one, its version tells
+            continue
+        if not producer.spec.out_of_fold:
             raise DeclarationError(
                 f"{node.label} learns from the score of '{edge.producer}', which is too good on the rows that "
                 f"'{edge.producer}' itself learned from",
                 hint=f"declare out_of_fold=3 on '{edge.producer}', so that its training rows get honest scores",
                 where=node.where,
             )
+
+
+def _check_scores_below(node: Node, graph: Graph) -> None:
+    """A model must name every model whose score it needs, also those below the ones that it takes the score of."""
+    named = _scored(node)
+    for name in named:
+        lacking = [one for one in _scored(graph[name]) if one not in named]
+        if lacking:
+            whose = " and ".join(f"'{one}'" for one in lacking)
+            raise DeclarationError(
+                f"{node.label} takes the score of '{name}', which itself takes the score of {whose}: "
+                f"{node.label} must take {'it' if len(lacking) == 1 else 'them'} as well",
+                hint=f"write scores=[{', '.join(graph.sorted(_with_below(named, graph)))}]",
+                where=node.where,
+            )
+
+
+def _with_below(names: Iterable[str], graph: Graph) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += _scored(graph[one])
+    return found
+
+
+def _scored(node: Node) -> list[str]:
+    return [edge.producer for edge in node.edges if edge.role is Role.SCORES_WITH]

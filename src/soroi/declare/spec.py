@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from soroi.base.duration import duration
+from soroi.declare.gate import GateSpec
 from soroi.declare.objective import Objective
 
 
@@ -229,6 +230,12 @@ class DecisionSpec:
 
     durable: bool = False
     """Whether an answer is on disk before it is given."""
+
+    risk: str | None = None
+    """The risk profile whose gates a release must satisfy; ``None``: only those that are asked of every release."""
+
+    judged_by: tuple[GateSpec, ...] = ()
+    """Further gates, and those that replace one of the profile. Neither decides an answer: they build nothing."""
 
     def behaviour(self) -> dict[str, Any]:
         """What of the options decides the output."""

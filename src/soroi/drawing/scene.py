@@ -72,6 +72,41 @@ class Scene:
         return _uncrossed(layers, above)
 
 
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Layers in which arrows over several layers have places of their own, so that they pass between the boxes."""
+
+    layers: list[list[str]]
+    """Ids of the nodes, and names of the places that arrows pass, layer by layer."""
+
+    ways: Mapping[tuple[str, str], list[str]]
+    """The places that an arrow passes, by its ends; only for arrows that pass any."""
+
+
+def routes(scene: Scene) -> Routes:
+    """Give each arrow that skips layers a place in every layer between. Arrows of one start share them.
+
+    Args:
+        scene: What is to be drawn.
+    """
+    layers = [list(layer) for layer in scene.layers()]
+    level = {name: at for at, layer in enumerate(layers) for name in layer}
+    above: dict[str, list[str]] = {name: [] for name in level}
+    ways: dict[tuple[str, str], list[str]] = {}
+    for arrow in scene.arrows:
+        way = [f"{arrow.start} → {at}" for at in range(level[arrow.start] + 1, level[arrow.end])]
+        last = arrow.start
+        for at, place in enumerate(way, level[arrow.start] + 1):
+            if place not in above:
+                above[place] = [last]
+                layers[at].append(place)
+            last = place
+        above[arrow.end].append(last)
+        if way:
+            ways[arrow.start, arrow.end] = way
+    return Routes(_uncrossed(layers, above), ways)
+
+
 def make_scene(
     graph: Graph, states: Mapping[str, str] | None = None, focus: str | None = None, only_impact: bool = False
 ) -> Scene:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from soroi.drawing.scene import Arrow, Box, Scene
+from soroi.drawing.scene import Arrow, Box, Scene, routes
 from soroi.drawing.style import FILL, STROKE
 
 _WIDTH, _HEIGHT = 168, 44
 _ACROSS, _DOWN = 236, 62
+_LANE = 22
 _MARGIN = 24
 
 
@@ -26,10 +27,12 @@ def to_svg(scene: Scene) -> str:
     Args:
         scene: What is to be drawn.
     """
-    layers = scene.layers()
-    spots = _spots(layers)
+    routed = routes(scene)
+    layers, names = routed.layers, {box.name for box in scene.boxes}
+    tall = [sum(_room(name in names) for name in layer) for layer in layers]
+    spots = _spots(layers, names, max(tall, default=_DOWN))
     width = 2 * _MARGIN + _ACROSS * max(0, len(layers) - 1) + _WIDTH
-    height = 2 * _MARGIN + _DOWN * max((len(layer) for layer in layers), default=1)
+    height = 2 * _MARGIN + max(tall, default=_DOWN)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" '
@@ -38,34 +41,47 @@ def to_svg(scene: Scene) -> str:
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="10" markerHeight="10" '
         'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 10 5 0 10z" fill="#5b6b7b"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        *(_arrow(arrow, spots) for arrow in scene.arrows),
+        *(_arrow(arrow, spots, routed.ways.get((arrow.start, arrow.end), [])) for arrow in scene.arrows),
         *(_box(box, spots[box.name], scene.focus) for box in scene.boxes),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _spots(layers: list[list[str]]) -> dict[str, _Spot]:
-    tallest = max((len(layer) for layer in layers), default=1)
+def _room(is_box: bool) -> int:
+    return _DOWN if is_box else _LANE
+
+
+def _spots(layers: list[list[str]], boxes: Collection[str], tallest: int) -> dict[str, _Spot]:
+    """The upper left corner of each box; for an arrow that passes, the left end of its way through the layer."""
     spots: dict[str, _Spot] = {}
     for across, layer in enumerate(layers):
-        top = _MARGIN + _DOWN * (tallest - len(layer)) / 2
-        for down, name in enumerate(layer):
-            spots[name] = _Spot(_MARGIN + _ACROSS * across, top + _DOWN * down)
+        down = _MARGIN + (tallest - sum(_room(name in boxes) for name in layer)) / 2
+        for name in layer:
+            at = down if name in boxes else down + _LANE / 2 - (_DOWN - _HEIGHT) / 2
+            spots[name] = _Spot(_MARGIN + _ACROSS * across, at)
+            down += _room(name in boxes)
     return spots
 
 
-def _arrow(arrow: Arrow, spots: Mapping[str, _Spot]) -> str:
+def _arrow(arrow: Arrow, spots: Mapping[str, _Spot], way: Sequence[str]) -> str:
     start, end = spots[arrow.start], spots[arrow.end]
-    x1, y1 = start.x + _WIDTH, start.y + _HEIGHT / 2
-    x2, y2 = end.x, end.y + _HEIGHT / 2
-    bend = max(24.0, (x2 - x1) / 2)
+    x, y = start.x + _WIDTH, start.y + _HEIGHT / 2
+    path = f"M{x:g} {y:g}"
+    for place in (spots[name] for name in way):
+        path += f"{_curve(x, y, place.x, place.y)}H{place.x + _WIDTH:g}"
+        x, y = place.x + _WIDTH, place.y
+    path += _curve(x, y, end.x, end.y + _HEIGHT / 2)
     width, tone = (2.6, "#1d2b38") if arrow.lit else (1.2, "#5b6b7b")
     return (
-        f'<path d="M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}" fill="none" '
-        f'stroke="{tone}" stroke-width="{width}" marker-end="url(#tip)"><title>{escape(arrow.end)} '
-        f"{escape(arrow.role)} {escape(arrow.start)}</title></path>"
+        f'<path d="{path}" fill="none" stroke="{tone}" stroke-width="{width}" marker-end="url(#tip)">'
+        f"<title>{escape(arrow.end)} {escape(arrow.role)} {escape(arrow.start)}</title></path>"
     )
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    bend = max(24.0, (x2 - x1) / 2)
+    return f"C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
 def _box(box: Box, spot: _Spot, focus: str | None) -> str:

@@ -141,8 +141,10 @@ def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> t
     models = context.producers(Role.SCORES_WITH)
     for model in _upstream_first(models):
         scorer = load_saved(context, model)
-        names = [column["name"] for column in model.facts["inputs"]]
-        absent = [name for name in names if name not in rows.columns]
+        # a model of another project calls the models it scores with by other names than this project
+        columns = {column["name"]: column["name"] for column in model.facts["inputs"]}
+        columns |= model.facts.get("score_nodes", {})
+        absent = [name for name in columns.values() if name not in rows.columns]
         if absent:
             raise DataError(
                 f"{context.node.label} takes the score of '{model.node}', whose inputs {', '.join(absent)} "
@@ -152,7 +154,8 @@ def _with_scores(context: BuildContext, rows: pl.DataFrame, key: list[str]) -> t
                 else f"take the score of {', '.join(absent)} as well, in scores=",
                 where=context.node.where,
             )
-        own = pl.Series(model.node, scorer.score(rows.select(names)))
+        taken = rows.select(pl.col(name).alias(column) for column, name in columns.items())
+        own = pl.Series(model.node, scorer.score(taken))
         honest = context.read_scores(model, "out_of_fold").select(*key, pl.col("score").alias("_honest"))
         rows = rows.with_columns(own).join(honest, on=key, how="left", maintain_order="left")
         rows = rows.with_columns(pl.coalesce("_honest", model.node).alias(model.node)).drop("_honest")
