@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 from tests.cli.commands import Run
 
 from soroi import __version__
@@ -34,9 +36,24 @@ def test_help_of_a_command_tells_of_its_options(run: Run) -> None:
         assert option in done.out
 
 
+def _lines() -> list[tuple[str, ...]]:
+    """Every command, and every one of those that stand for several."""
+    found: list[tuple[str, ...]] = []
+    for name in NAMES:
+        command = getattr(importlib.import_module(f"soroi.cli.{name}"), name)
+        parts = [one for one in command if not one.startswith("-")] if isinstance(command, App) else []
+        found += [(name, one) for one in parts] if parts else [(name,)]
+    return found
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_each_command_has_help_and_the_common_options(run: Run, name: str) -> None:
-    done = run(name, "--help")
+def test_each_command_has_help(run: Run, name: str) -> None:
+    assert run(name, "--help").code == 0
+
+
+@pytest.mark.parametrize("line", _lines(), ids=" ".join)
+def test_each_command_has_help_and_the_common_options(run: Run, line: tuple[str, ...]) -> None:
+    done = run(*line, "--help")
     assert done.code == 0
     assert "--json" in done.out
     assert "--project" in done.out

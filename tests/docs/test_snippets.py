@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.backends import SECRETS, Servers
 
 DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -55,6 +57,11 @@ class Page:
         """Python, in the page's namespace."""
         exec(compile(text, where, "exec"), self.names)
 
+    def toml(self, text: str) -> None:
+        """Settings, put behind those of the project."""
+        with (self.folder / "soroi.toml").open("a") as file:
+            file.write(f"\n{text}")
+
     def _start(self, command: str) -> None:
         process = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], cwd=self.folder, env=self.environment)
         self.background.append(process)
@@ -83,12 +90,45 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("name", ["tutorial.md", "what-makes-stale.md", "how-to.md"])
+@pytest.mark.parametrize(
+    "name", ["tutorial.md", "what-makes-stale.md", "how-to.md", "rollouts.md", "approvals.md", "collection.md"]
+)
 def test_the_snippets_of_a_page_run_as_they_stand(name: str, page: Page) -> None:
-    text = (DOCS / name).read_text("utf-8")
+    run((DOCS / name).read_text("utf-8"), name, page)
+
+
+@pytest.mark.e2e
+def test_the_page_on_sharing_runs_as_it_stands_but_for_the_servers_addresses(
+    page: Page, servers: Servers, postgres: Callable[[], str]
+) -> None:
+    server = servers.bucket("seaweedfs")
+    server.client().create_bucket(Bucket="soroi")
+    text = (DOCS / "sharing.md").read_text("utf-8")
+    for ours, theirs in {
+        "postgresql+psycopg://soroi@db.example/soroi": postgres(),
+        "?endpoint=https://s3.example": f"?endpoint={server.endpoint}&allow_http=true",
+        '"https://s3.example"': f'"{server.endpoint}"\nallow_http = true',
+    }.items():
+        assert ours in text
+        text = text.replace(ours, theirs)
+    page.environment |= SECRETS
+    run(text, "sharing.md", page)
+    assert page.folder.name == "colleague"
+    assert "example" not in (page.folder / "soroi.toml").read_text()
+    assert not (page.folder / ".soroi" / "catalogue.sqlite").exists()
+    done = subprocess.run(
+        ["soroi", "build", "--json"], cwd=page.folder, env=page.environment, capture_output=True, check=True
+    )
+    assert {one["status"] for one in json.loads(done.stdout)["nodes"].values()} == {"reused"}
+
+
+def run(text: str, name: str, page: Page) -> None:
+    """Run the snippets of a page in order."""
     for match in FENCE.finditer(text):
         kind, how, body = match.groups()
         if kind == "console":
             page.console(body, how)
+        elif kind == "toml" and how == "append":
+            page.toml(body)
         elif kind == "python":
             page.python(body, f"{name}:{text[: match.start()].count(chr(10)) + 1}")

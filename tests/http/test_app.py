@@ -28,9 +28,10 @@ def test_one_row_gives_one_answer_and_many_give_many(client: httpx.Client) -> No
     answer = one.json()["answer"]
     assert answer.keys() == {
         "id", "decision", "action", "positive", "score", "threshold", "confidence", "path", "manifest", "revision",
-        "at", "deadline_missed",
+        "at", "deadline_missed", "arm",
     }  # fmt: skip
     assert one.headers["soroi-manifest"] == answer["manifest"]
+    assert one.headers["soroi-arm"] == answer["arm"] == "base"
     many = client.post("/decisions/check", json={"rows": [visit(visit=str(n)) for n in range(3)]})
     assert [set(found) for found in many.json()["answers"]] == [set(answer)] * 3
     assert client.post("/decisions/check", json={"rows": []}).json() == {"answers": []}

@@ -11,7 +11,7 @@ from tests.projects import CODE, SMALL, InlineExecutor, Maker, Tiny, edit, write
 
 import soroi as so
 from soroi.base.errors import ConfigError, DeclarationError, RefusedError, UnknownNameError
-from soroi.project.project import moment
+from soroi.project.moments import moment
 
 
 def test_a_project_is_opened_from_its_folder_and_from_below(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

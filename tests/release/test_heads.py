@@ -34,6 +34,9 @@ def test_a_release_makes_the_sealed_set_live(tiny: Tiny) -> None:
         assert [one.reason for one in tx.heads.history("production")] == ["better", "release"]
         moved = [one for one in names_of(tx.events.list(), "head.moved") if one["environment"] == "production"]
         verdicts = tx.verdicts.of(new)
+    plan = moved[-1].pop("plan")
+    assert len(plan) == 40
+    assert moved[-1].pop("verdicts") == {one.gate: one.id for one in verdicts}
     assert moved[-1] == {"environment": "production", "from": before, "to": new, "revision": 2, "reason": "better"}
     assert {one.gate for one in verdicts} == {"in step", "loads and answers"}
 
@@ -140,8 +143,10 @@ def test_a_release_stops_when_staging_changed_while_it_was_judged(tiny: Tiny) ->
         return Finding(True, Reason("loads", "it loads"))
 
     tiny.judge = change
-    with pytest.raises(ConflictError, match="staging changed while the release was judged"):
+    with pytest.raises(ConflictError, match="staging changed while the release was judged") as caught:
         tiny.project.release()
+    assert caught.value.fields["by"] == tiny.project.runtime.actor
+    assert "with check = (taken out)" in str(caught.value)
     assert tiny.live() == before
 
 

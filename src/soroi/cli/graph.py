@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from soroi.base.errors import ConfigError
 from soroi.cli.common import Common, opened
 from soroi.cli.output import answers, show
+from soroi.drawing import FORMS, Drawing, Form, make_scene, to_text
 
 if TYPE_CHECKING:
     from soroi.drawing import Scene
-
-Form = Literal["text", "svg", "mermaid", "dot"]
-_BY_ENDING: dict[str, Form] = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot"}
 
 
 def graph(
@@ -39,30 +37,22 @@ def graph(
     common = common or Common()
     if only and node is None:
         raise ConfigError("--only needs a node", hint="soroi graph careful --only")
-    from soroi.drawing import make_scene
-
     with opened(common) as project:
         states = {name: one.state.value for name, one in project.statuses().items()} if status else None
         scene = make_scene(project.graph, states, node, only)
     if common.json:
         show(common, _data(scene))
         return 0
-    chosen = form or (_BY_ENDING.get(output.suffix.lower()) if output else None) or "text"
-    drawn = _drawn(scene, chosen, coloured=output is None and answers().isatty())
+    chosen = form or (FORMS.get(output.suffix.lower()) if output else None) or "text"
+    drawing = Drawing(scene)
     if output is not None:
-        output.write_text(drawn.rstrip("\n") + "\n", encoding="utf-8")
+        drawing.save(output, chosen)
         show(common, {}, f"{chosen} written to {output}: {len(scene.boxes)} nodes, {len(scene.arrows)} edges")
     else:
+        coloured = chosen == "text" and answers().isatty()
+        drawn = to_text(scene, _painted) if coloured else drawing.write(chosen)
         print(drawn.rstrip("\n"), file=answers())
     return 0
-
-
-def _drawn(scene: Scene, form: Form, *, coloured: bool) -> str:
-    from soroi.drawing import to_dot, to_mermaid, to_svg, to_text
-
-    if form == "text":
-        return to_text(scene, _painted) if coloured else to_text(scene)
-    return {"svg": to_svg, "mermaid": to_mermaid, "dot": to_dot}[form](scene)
 
 
 def _painted(text: str, state: str | None, lit: bool) -> str:

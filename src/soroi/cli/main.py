@@ -27,13 +27,27 @@ COMMANDS = {
     "Release": {
         "plan": "What a release would do, what stands in its way, and what to do next.",
         "stage": "Gather versions for the next release; seals the set when it is in step.",
+        "judge": "Run the gates of the staged set without releasing it.",
         "release": "Make the staged set live: all of it, or none.",
+        "rollout": "Let a challenger answer for a share of requests, step by step, ended when it is worse.",
         "rollback": "Go back to an earlier release.",
+        "approve": "Sign a plan and the verdicts that it shows.",
         "waive": "Let a node that is behind pass, by your signed word.",
     },
     "Run": {
         "serve": "Answer over HTTP.",
         "trace": "From an answer, a version or a release to everything it rests on.",
+        "store": "Move what a project knows to shared servers.",
+    },
+    "Govern": {
+        "log": "What was live when, who moved it, and what changed between.",
+        "audit": "Is the record what was recorded? What is not is named.",
+        "key": "Whose public key is whose.",
+        "role": "Who may do what, where.",
+        "token": "Tokens by which services are known.",
+        "collect": "Remove the bytes of what nothing needs; shows them first.",
+        "hold": "Keep something, whatever is collected.",
+        "unused": "What nobody uses, whose it is, and what it cost.",
     },
 }
 """The commands, by group, each with what it does. Their modules are imported only when they run."""

@@ -56,20 +56,26 @@ def console(stream: TextIO | None = None) -> Console:
     return Console(file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
-def show(common: Common, data: Mapping[str, Any], *text: RenderableType) -> None:
+def show(common: Common, data: Mapping[str, Any] | Callable[[], Mapping[str, Any]], *text: RenderableType) -> None:
     """Show the result of a command: as JSON when asked for, else as text.
 
     Args:
         common: The options of the command.
-        data: The result as plain data.
+        data: The result as plain data, or what makes it when it is asked for.
         *text: The result for people, line by line.
     """
     if common.json:
-        write_json(data)
+        write_json(data() if callable(data) else data)
         return
     out = console()
     for one in text:
         out.print(one)
+
+
+def remark(text: str | None) -> None:
+    """Say something beside the result, on standard error; ``None``: nothing."""
+    if text is not None:
+        console(sys.stderr).print(text)
 
 
 def write_json(data: Mapping[str, Any]) -> None:

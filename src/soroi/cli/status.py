@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from soroi.base.errors import ConfigError, UnknownNameError
+from soroi.base.memory import collecting_later
 from soroi.cli.common import Common, opened
-from soroi.cli.output import show, styled, table
+from soroi.cli.output import remark, show, styled, table
 from soroi.cli.reasons import brief_reasons, reason_tree
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 MANY = 8
 """A family of more siblings is told in one line."""
 
+LONG = 200
+"""Of a graph with more lines than this, fresh nodes are counted and not listed."""
+
 STYLES = {"fresh": "green", "stale": "yellow", "missing": "dim", "unknown": "magenta"}
 """The style of each state."""
 
@@ -31,6 +35,7 @@ def status(
     *,
     log: Annotated[bool, Parameter(negative=())] = False,
     versions: Annotated[bool, Parameter(negative=())] = False,
+    every: Annotated[bool, Parameter(name="--all", negative=())] = False,
     common: Common | None = None,
 ) -> int:
     """What is fresh, what is stale and why, what is staged and live.
@@ -39,27 +44,29 @@ def status(
         node: Only this node, with the whole tree of reasons; or this family, sibling by sibling.
         log: Show what the last build of the node wrote.
         versions: List the versions of the node.
+        every: List fresh nodes too, however many there are.
     """
     common = common or Common()
     if (log or versions) and node is None:
         raise ConfigError("--log and --versions are about one node", hint="soroi status NODE --log")
-    with opened(common) as project:
+    with opened(common) as project, collecting_later():
         family = project.graph.families.get(node) if node is not None else None
         if node is None or (family is not None and not (log or versions)):
             found = project.statuses()
             if family is not None:
                 found = {name: found[name] for name in family.members}
-            show(common, {"nodes": [one.to_dict() for one in found.values()]}, *_whole(project, found))
+            show(common, lambda: {"nodes": [one.to_dict() for one in found.values()]}, *_whole(project, found, every))
         elif log:
             _show_log(common, project, node)
         elif versions:
             _show_versions(common, project, node)
         else:
             _show_node(common, project, node)
+        remark(project.declarations.note)
     return 0
 
 
-def _whole(project: Project, found: dict[str, NodeStatus]) -> list[RenderableType]:
+def _whole(project: Project, found: dict[str, NodeStatus], every: bool) -> list[RenderableType]:
     large = {
         name: family.name
         for family in project.graph.families.values()
@@ -68,7 +75,12 @@ def _whole(project: Project, found: dict[str, NodeStatus]) -> list[RenderableTyp
     }
     rows: list[list[Any]] = []
     told: set[str] = set()
+    left_out = 0
+    shortened = not every and len(found) - len(large) > LONG
     for name, one in found.items():
+        if shortened and name not in large and one.state.value == "fresh" and not one.notes:
+            left_out += 1
+            continue
         family = large.get(name)
         if family is None:
             rows.append(_row(one))
@@ -76,7 +88,10 @@ def _whole(project: Project, found: dict[str, NodeStatus]) -> list[RenderableTyp
             told.add(family)
             rows.append(_family_row(family, [found[other] for other, its in large.items() if its == family]))
     head = ("node", "kind", "state", "staged", "live", "versions", "why")
-    return [table(head, rows), "", _next(project, found)]
+    lines: list[RenderableType] = [table(head, rows), ""] if rows else []
+    if left_out:
+        lines += [f"{left_out:,} fresh nodes are not listed: soroi status --all", ""]
+    return [*lines, _next(project, found)]
 
 
 def _row(one: NodeStatus) -> list[Any]:

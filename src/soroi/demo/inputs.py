@@ -50,7 +50,7 @@ def moved_inputs(
 
 def _served(project: Project, world: World, name: str, context: str, days: Sequence[datetime]) -> pl.DataFrame:
     flights = between(world.flights, "scheduled_departure", days[0], days[-1].replace(hour=23, minute=59))
-    function = project.graph[name].function
+    function = project.code.graph[name].function
     assert function is not None
     made = function(flights.lazy(), world.table(context).lazy())
     collected = made.collect()

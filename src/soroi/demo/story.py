@@ -64,7 +64,7 @@ class Story:
         """What happened in 2013; read at the first use."""
         from soroi.demo.world import World
 
-        return World(self.project.graph)
+        return World(self.project.code.graph)
 
     @cached_property
     def client(self) -> Client:

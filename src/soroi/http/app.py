@@ -26,6 +26,9 @@ WORKERS = 32
 MANIFEST_HEADER = "soroi-manifest"
 """Response header that names the manifest an answer comes from."""
 
+ARM_HEADER = "soroi-arm"
+"""Response header that says which arm of a rollout an answer is of: ``base`` or ``challenger``."""
+
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -121,7 +124,7 @@ class _Paths:
         def work() -> Response:
             rows, single = decode_rows(body, single=True)
             answers = self._service.engine.decide(name, rows, started=started)
-            headers = {MANIFEST_HEADER: answers[0].manifest} if answers else {}
+            headers = {MANIFEST_HEADER: answers[0].manifest, ARM_HEADER: answers[0].arm} if answers else {}
             return respond({"answer": answers[0]} if single else {"answers": answers}, 200, headers)
 
         return await self._off_loop(work)

@@ -1,4 +1,4 @@
-"""What a server holds: the store, the engine, and the follower that keeps it on its head."""
+"""What a server holds: the store, the engine, what keeps it on its head, and what watches rollouts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from soroi.base.errors import DataError
 from soroi.base.runtime import Runtime
 from soroi.codebase import ProjectConfig
+from soroi.release.rollout_moves import Promote
+from soroi.release.rollout_watch import Watcher
 from soroi.scoring import dtype_text
-from soroi.serve import DecisionPart, Engine, Follower, RowSchema
-from soroi.store import AnswerLog, RowLog, Store, StoreConfig, open_store
+from soroi.serve import DecisionPart, Engine, Follower, RowSchema, Trial
+from soroi.store import AnswerLog, HeadRecord, RolloutRecord, RowLog, Store, StoreConfig, open_store
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,19 @@ class Service:
     follower: Follower
     """What keeps the engine on its head."""
 
+    watcher: Watcher | None = None
+    """What looks after rollouts of the head; ``None``: another process does."""
+
     def start(self) -> None:
-        """Begin to follow the head."""
+        """Begin to follow the head, and to watch its rollouts."""
         self.follower.start()
+        if self.watcher is not None:
+            self.watcher.start()
 
     def close(self) -> None:
         """Stop following, bring everything to the disk, close the store."""
+        if self.watcher is not None:
+            self.watcher.stop()
         self.follower.stop()
         self.engine.close()
         self.store.close()
@@ -49,6 +58,7 @@ class Service:
             "manifest": serving.snapshot.manifest if serving else None,
             "revision": serving.revision if serving else None,
             "since": serving.since if serving else None,
+            "rollout": _rollout(self.engine.trial),
             "problems": [*self.follower.problems(), *self.engine.problems()],
         }
 
@@ -66,6 +76,19 @@ class Service:
             {"name": name, "columns": columns(base.schema, (base.schema.time, base.schema.known_at))}
             for name, base in sorted(serving.snapshot.bases.items())
         ]
+
+
+def _rollout(trial: Trial | None) -> dict[str, Any] | None:
+    """The rollout that a server takes part in."""
+    if trial is None:
+        return None
+    trying = trial.trying
+    return {
+        "id": trying.rollout,
+        "challenger": trial.challenger.snapshot.manifest,
+        "shadow": trying.is_shadow,
+        "share": trying.share,
+    }
 
 
 def describe(part: DecisionPart) -> dict[str, Any]:
@@ -113,4 +136,18 @@ def open_service(config: ProjectConfig, *, environment: str = "production", runt
     store = open_store(StoreConfig(config.store, config.name, config.catalogue, config.objects), runtime=runtime)
     engine = Engine(AnswerLog(config.store), RowLog(config.store), runtime=runtime)
     follower = Follower(store, engine, module=config.module, home=config.root, environment=environment)
-    return Service(config.name, store, engine, follower)
+    watcher = Watcher(store, environment, runtime=runtime, promote=_promoting(config, runtime))
+    return Service(config.name, store, engine, follower, watcher)
+
+
+def _promoting(config: ProjectConfig, runtime: Runtime) -> Promote:
+    """Makes a challenger the head through the gates of the project; its declarations are only loaded for that."""
+
+    def promote(record: RolloutRecord, head: HeadRecord) -> object:
+        from soroi.project import Project
+        from soroi.project.rolling import promoting
+
+        with Project(config, runtime) as project:
+            return promoting(project)(record, head)
+
+    return promote

@@ -9,16 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from soroi.release.rollout import SHADOW
 from soroi.store.answers import AnswerLog
 
 if TYPE_CHECKING:
     import polars as pl
 
-_PLAIN = ("id", "at", "action", "positive", "score", "threshold", "confidence", "manifest", "revision", "environment")
+_PLAIN = (
+    "id",
+    "at",
+    "action",
+    "positive",
+    "score",
+    "threshold",
+    "confidence",
+    "manifest",
+    "revision",
+    "environment",
+    "arm",
+)
 _NESTED = ("path", "inputs", "features", "scores")
 
 
-def answers_table(store: Path, decision: str, since: datetime | None, until: datetime | None) -> pl.DataFrame:
+def answers_table(
+    store: Path, decision: str, since: datetime | None, until: datetime | None, *, shadow: bool = False
+) -> pl.DataFrame:
     """The recorded answers of a decision, oldest first.
 
     Args:
@@ -26,6 +41,7 @@ def answers_table(store: Path, decision: str, since: datetime | None, until: dat
         decision: Id of the decision.
         since: Only those given at or after this moment.
         until: Only those given before this moment.
+        shadow: Also those of shadows, which were never returned.
 
     Returns:
         One row for each answer; what is nested in an answer as JSON text.
@@ -34,7 +50,7 @@ def answers_table(store: Path, decision: str, since: datetime | None, until: dat
 
     log = AnswerLog(store)
     try:
-        rows = [_row(one) for one in log.scan(decision, since, until)]
+        rows = [_row(one) for one in log.scan(decision, since, until) if shadow or one.get("arm") != SHADOW]
     finally:
         log.close()
     schema: dict[str, Any] = {
@@ -48,6 +64,7 @@ def answers_table(store: Path, decision: str, since: datetime | None, until: dat
         "manifest": pl.String,
         "revision": pl.Int64,
         "environment": pl.String,
+        "arm": pl.String,
         **dict.fromkeys(_NESTED, pl.String),
     }
     return pl.DataFrame(rows, schema=schema, orient="row").sort("at", "id")

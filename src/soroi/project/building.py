@@ -10,47 +10,19 @@ from typing import Any
 from soroi.base.runtime import Runtime
 from soroi.build.code import keep_code, lay_out
 from soroi.build.executor import Executor
-from soroi.build.reference import PRODUCTION, References, read_references
+from soroi.build.reference import PRODUCTION, read_references
 from soroi.build.request import BuildRequest, check_request
 from soroi.build.result import RunResult
 from soroi.build.run import Progress, Run, RunCode
+from soroi.build.shares import Shares
+from soroi.build.users import outside_uses
 from soroi.build.work import plan_work
-from soroi.codebase import Codebase, ProjectConfig, capture, library_version, load
-from soroi.declare.fingerprint import Fingerprint, fingerprints
+from soroi.codebase import ProjectConfig, capture, load
 from soroi.declare.graph import Graph
-from soroi.declare.lifecycle import check_consumers, check_removals
+from soroi.declare.lifecycle import check_consumers, check_removals, check_withdrawals
 from soroi.declare.node import Node, NodeKind
+from soroi.project.parts import code_fingerprints, part_values
 from soroi.store import Store, Transaction, VersionRecord
-
-
-def code_fingerprints(code: Codebase, graph: Graph) -> dict[str, Fingerprint]:
-    """What each node of a loaded project would be built from."""
-    with code.visible():
-        return fingerprints(graph, in_project=code.owns, libraries=library_version)
-
-
-def part_values(tx: Transaction, graph: Graph, references: References | None = None) -> dict[str, dict[str, list[str]]]:
-    """The parts of open families, as the data that staging rests on (else the newest) has them.
-
-    Args:
-        tx: A transaction that reads.
-        graph: The declarations, as yet without these parts.
-        references: What staging and production hold, when it was read already.
-
-    Returns:
-        The values of columns, by dataset and by column.
-    """
-    datasets = {family.dataset for family in graph.families.values() if family.is_open}
-    if not datasets:
-        return {}
-    known = references or read_references(tx, graph)
-    found: dict[str, dict[str, list[str]]] = {}
-    for name in datasets:
-        taken = known.find(name)
-        newest = taken.id if taken is not None else next((one.id for one in tx.versions.newest([name]).values()), None)
-        if newest is not None:
-            found[name] = tx.versions.get(newest).facts.get("parts", {})
-    return found
 
 
 class Building:
@@ -157,15 +129,25 @@ class Building:
         check_request(request, graph)
         with self._store.catalogue.read() as tx:
             references = read_references(tx, graph)
-            self._check_life(tx)
+            shares = Shares(tx, graph)
+            self._check_life(tx, shares.described(graph))
             work = plan_work(graph, request, references.find, {node: one.id for node, one in named.items()})
+            shares.check(graph, work.scope)
             near = {name: references.find(name) for name in work.scope if _compares(graph[name])}
             others = {name: head.id for name, head in near.items() if head is not None}
             records = references.known.get_many({*work.taken.values(), *others.values()})
         taken = {node: records[version] for node, version in work.taken.items()}
         compare = {node: records[version] for node, version in others.items()}
         run = Run(
-            self._store, self._run_code, work, request, taken, runtime=self._runtime, compare=compare, progress=progress
+            self._store,
+            self._run_code,
+            work,
+            request,
+            taken,
+            runtime=self._runtime,
+            compare=compare,
+            shares=shares,
+            progress=progress,
         )
         return run.go(executor)
 
@@ -175,9 +157,8 @@ class Building:
             overrides |= dict.fromkeys(self.graph.expand([name]), values)
         return replace(request, nodes=tuple(self.graph.expand(request.nodes)), overrides=overrides)
 
-    def _check_life(self, tx: Transaction) -> None:
-        """Refuse new consumers of deprecated nodes, and the removal of deprecated ones before their day."""
-        graph = self.graph
+    def _check_life(self, tx: Transaction, graph: Graph) -> None:
+        """Refuse new consumers of deprecated nodes, and the removal of those that are needed, here or elsewhere."""
         today = self._runtime.clock.now().date()
 
         def was_built_before(name: str, day: date) -> bool:
@@ -189,10 +170,11 @@ class Building:
         head = tx.heads.get(PRODUCTION)
         live = tx.manifests.get(head.manifest).body["picks"] if head else {}
         check_removals(graph, today, described, live)
+        check_withdrawals(graph, outside_uses(tx))
 
 
 def _compares(node: Node) -> bool:
-    return node.kind is NodeKind.MODEL and node.spec.equal_within is not None
+    return node.kind is NodeKind.MODEL and node.shared is None and node.spec.equal_within is not None
 
 
 def _last(tx: Transaction, names: Sequence[str]) -> list[VersionRecord]:
@@ -200,4 +182,4 @@ def _last(tx: Transaction, names: Sequence[str]) -> list[VersionRecord]:
     return list(tx.versions.get_many(one.id for one in heads.values()).values())
 
 
-__all__ = ["Building", "code_fingerprints", "part_values"]
+__all__ = ["Building"]

@@ -11,13 +11,14 @@ from soroi.base.duration import brief
 from soroi.base.errors import UnknownNameError
 from soroi.base.reason import Reason
 from soroi.build.reference import VersionIndex
+from soroi.declare.node import project_of
 from soroi.evidence import ALWAYS, NEVER
 from soroi.project.render import figure_text
 from soroi.store import ManifestRecord, Transaction, VersionRecord
 from soroi.store.answers import AnswerLog
 
 if TYPE_CHECKING:
-    from soroi.project.project import Project
+    from soroi.project.looking import Looking
 
 ANSWER = "answer_"
 
@@ -43,7 +44,7 @@ class TraceTree:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
-def trace(project: Project, text: str) -> TraceTree:
+def trace(project: Looking, text: str) -> TraceTree:
     """Trace an answer, a version or a manifest.
 
     Args:
@@ -62,7 +63,7 @@ def trace(project: Project, text: str) -> TraceTree:
         return _trace_manifest(tx, index, tx.manifests.get(text))
 
 
-def _trace_answer(project: Project, text: str) -> TraceTree:
+def _trace_answer(project: Looking, text: str) -> TraceTree:
     answers = AnswerLog(project.config.store)
     try:
         record = answers.find(text)
@@ -163,10 +164,15 @@ def _code(record: VersionRecord) -> Reason:
     functions = [one["label"] for one in parts.values() if one["kind"] in ("code", "helper", "class")]
     what = f": {', '.join(functions[:6])}" if functions else ""
     text = (
-        f"built {record.at:%Y-%m-%d %H:%M:%S} UTC by {record.by} in {record.run}, "
+        f"built {record.at:%Y-%m-%d %H:%M:%S} UTC by {record.by} in {record.run}{_elsewhere(record)}, "
         f"code {record.code[:12]} (behaviour {record.fingerprint['behaviour'][:12]}){what}"
     )
     return Reason("code", text, record.id, facts={"environment": record.environment, "code": record.code})
+
+
+def _elsewhere(record: VersionRecord) -> str:
+    project = project_of(record.node)
+    return f" of project '{project}'" if project is not None else ""
 
 
 def _trace_version(tx: Transaction, index: VersionIndex, record: VersionRecord) -> TraceTree:

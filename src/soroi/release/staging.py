@@ -11,12 +11,14 @@ from soroi.base.errors import RefusedError, UnknownNameError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
+from soroi.build.shares import Shares, refuse_unusable
 from soroi.build.step import edge_step
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.release.manifest import Manifest, seal
 from soroi.release.step import StepReport, check_step
 from soroi.store import Store, Transaction, VersionHead
+from soroi.store.present import secure
 
 STAGING = "staging"
 
@@ -73,7 +75,9 @@ class Chooser:
         self._tx = tx
         self._graph = graph
         self.index = VersionIndex(tx)
+        self.index.load(text for text in wanted if text not in graph)
         self.claims = Claims(tx.claims.all())
+        self._shares = Shares(tx, graph)
         self._declared = tx.versions.built_as({fingerprints[text].behaviour for text in wanted if text in graph})
         self._definitions = {text: fingerprints[text].behaviour for text in wanted if text in graph}
 
@@ -89,14 +93,23 @@ class Chooser:
             RefusedError: No version of the node was built as declared.
         """
         if text not in self._graph:
-            record = self._tx.versions.get(text)
+            found = self.index.there([text]).get(text)
+            record = found or self.index.head(self._tx.versions.get(text).id)  # else it is the beginning of an id
             self._graph[record.node]
-            return self.index.head(record.id)
-        declared = [one for one in self._declared.get(text, []) if one.definition == self._definitions[text]]
+            return record
+        declared = self._as_declared(text)
         if not declared:
             raise self._none_declared(text)
         fitting = (one for one in declared if self._fits(one, picks))
         return next(fitting, declared[0])
+
+    def _as_declared(self, text: str) -> list[VersionHead]:
+        share = self._shares.get(text)
+        if share is None:
+            return [one for one in self._declared.get(text, []) if one.definition == self._definitions[text]]
+        if share.id is None:
+            raise refuse_unusable(share)
+        return list(self.index.there([share.id]).values())
 
     def _fits(self, one: VersionHead, picks: Mapping[str, VersionHead]) -> bool:
         return all(
@@ -141,6 +154,7 @@ def stage(
     Raises:
         UnknownNameError: A node or version is not there.
         RefusedError: A version is of a kind that is not staged.
+        CollectedError: The bytes of a version were removed; says how to build it again.
         ConflictError: Somebody else changed staging at the same moment.
     """
     with store.catalogue.write() as tx:
@@ -166,6 +180,7 @@ def stage(
         changed = {n: (before.get(n), after.get(n)) for n in nodes if before.get(n) != after.get(n)}
         revision = state.revision
         if changed:
+            secure(tx, store.objects, [new for _, new in changed.values() if new is not None])
             change = {node: new for node, (_, new) in changed.items()} | dict.fromkeys(dropped)
             now = runtime.clock.now()
             revision = tx.staging.change(change, state.revision, by=runtime.actor, at=now, note=note)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from soroi.base.duration import duration
 from soroi.base.reason import Reason
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
-from soroi.build.step import DataUse, data_uses, edge_step
+from soroi.build.step import DataUse, allowed_spans, data_uses, edge_step
 from soroi.declare.family import member
 from soroi.declare.graph import Graph
-from soroi.declare.node import NodeKind
+from soroi.declare.node import BETWEEN, NodeKind, project_of
 from soroi.store import VersionHead
 
 ANSWERING = ("features", "model", "threshold", "decision")
@@ -68,6 +66,7 @@ def check_step(graph: Graph, picks: Mapping[str, VersionHead], index: VersionInd
         claims: The recorded claims.
     """
     index.get_many(one.id for one in picks.values() if one.kind == "decision")
+    picks = {**_brought_along(picks, index), **picks}
     needed, missing = _needed(graph, picks, index)
     behind, used_claims = _behind_producers(needed, index, claims)
     rests = {
@@ -75,7 +74,7 @@ def check_step(graph: Graph, picks: Mapping[str, VersionHead], index: VersionInd
         for node, record in needed.items()
         if record.kind == "model"
     }
-    data = data_uses(rests, _allowed(graph))
+    data = data_uses(rests, allowed_spans(graph, (one for many in rests.values() for one in many), index))
     for use in data.values():
         for reason in use.behind():
             assert reason.subject is not None
@@ -107,8 +106,9 @@ def _needed(
             waiting += [(one, f"'{name}'") for one in _answering_producers(record, graph, picks, index)]
     ordered = graph.sorted({*found, *missing})
     undeclared = sorted(missing.keys() - set(ordered))
+    theirs = _producers_first({name: one for name, one in found.items() if project_of(name) is not None})
     return (
-        {name: found[name] for name in ordered if name in found},
+        theirs | {name: found[name] for name in ordered if name in found},
         [missing[name] for name in (*ordered, *undeclared) if name in missing],
     )
 
@@ -162,7 +162,37 @@ def _follow(needed: Mapping[str, VersionHead], behind: dict[str, list[Reason]]) 
                 behind.setdefault(node, []).append(reason)
 
 
-def _allowed(graph: Graph) -> dict[str, timedelta | None]:
-    return {
-        node.name: duration(node.spec.in_step) if node.spec.in_step else None for node in graph.of_kind(NodeKind.SOURCE)
-    }
+def _brought_along(picks: Mapping[str, VersionHead], index: VersionIndex) -> dict[str, VersionHead]:
+    """What the picks need of other projects and this one does not name itself: a model there brings its features.
+
+    Nobody picks these. Each is the version that its consumers were built against; where they differ, the newest.
+    """
+    found: dict[str, VersionHead] = {}
+    waiting, seen = list(picks.values()), set[str]()
+    while waiting:
+        for edge in waiting.pop().edges:
+            if BETWEEN not in edge.name or project_of(edge.name) is None or edge.producer in seen:
+                continue
+            seen.add(edge.producer)
+            head = index.head(edge.producer)
+            if head.kind not in ANSWERING:
+                continue
+            waiting.append(head)
+            known = found.get(head.node)
+            if head.node not in picks and (known is None or (known.at, known.id) < (head.at, head.id)):
+                found[head.node] = head
+    return found
+
+
+def _producers_first(heads: Mapping[str, VersionHead]) -> dict[str, VersionHead]:
+    ordered: dict[str, VersionHead] = {}
+    waiting = sorted(heads, reverse=True)
+    while waiting:
+        name = waiting[-1]
+        above = sorted({edge.name for edge in heads[name].edges if edge.name in heads} - ordered.keys())
+        if above:
+            waiting.extend(above)
+        else:
+            waiting.pop()
+            ordered[name] = heads[name]
+    return ordered

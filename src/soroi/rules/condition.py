@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from soroi.base.reason import Reason
+from soroi.rules.facts import Known, as_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,10 @@ class Holding:
     """Why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one judgement, by name."""
-
-    passed: bool
-    """Whether it passed. Inconclusive, failed and missing are all not passed."""
-
-    reason: Reason
-    """Why."""
-
-
-Findings = Mapping[str, Finding]
-"""What is known, by name of the judgement."""
-
-
 class Condition(Protocol):
-    """Something that holds or not, given findings."""
+    """Something that holds or not, given facts."""
 
-    def evaluate(self, findings: Findings) -> Holding:
+    def evaluate(self, known: Known) -> Holding:
         """Whether it holds, with the reasons as a tree."""
         ...
 
@@ -47,7 +32,11 @@ class Condition(Protocol):
         ...
 
 
-class _Combinable:
+class Combinable:
+    """What conditions have in common: ``&``, ``|`` and ``~``."""
+
+    __slots__ = ()
+
     def __and__(self, other: Condition) -> All:
         return All((_condition(self), other))
 
@@ -64,18 +53,18 @@ def _condition(this: Any) -> Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed(_Combinable):
-    """Holds when the judgement of that name passed."""
+class Passed(Combinable):
+    """Holds when the judgement of that name passed, or found that it does not apply. Missing does not hold."""
 
     name: str
     """Name of the judgement."""
 
-    def evaluate(self, findings: Findings) -> Holding:
-        """Whether it passed."""
-        found = findings.get(self.name)
+    def evaluate(self, known: Known) -> Holding:
+        """Whether it passed, or does not apply."""
+        found = as_facts(known).findings.get(self.name)
         if found is None:
             return Holding(False, Reason("missing", f"'{self.name}' has not been judged", self.name))
-        return Holding(found.passed, found.reason)
+        return Holding(not found.blocks, found.reason)
 
     def to_dict(self) -> dict[str, Any]:
         """What the condition is."""
@@ -83,15 +72,15 @@ class Passed(_Combinable):
 
 
 @dataclass(frozen=True, slots=True)
-class All(_Combinable):
+class All(Combinable):
     """Holds when every one of its conditions holds."""
 
     parts: tuple[Condition, ...]
     """The conditions."""
 
-    def evaluate(self, findings: Findings) -> Holding:
+    def evaluate(self, known: Known) -> Holding:
         """Whether all hold; the reasons name those that do not, or all when none fails."""
-        found = [part.evaluate(findings) for part in self.parts]
+        found = [part.evaluate(known) for part in self.parts]
         failed = tuple(one.reason for one in found if not one.holds)
         text = "not everything that is needed holds" if failed else "everything that is needed holds"
         return Holding(not failed, Reason("all", text, because=failed or tuple(one.reason for one in found)))
@@ -102,15 +91,15 @@ class All(_Combinable):
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf(_Combinable):
+class AnyOf(Combinable):
     """Holds when one of its conditions holds."""
 
     parts: tuple[Condition, ...]
     """The conditions."""
 
-    def evaluate(self, findings: Findings) -> Holding:
+    def evaluate(self, known: Known) -> Holding:
         """Whether one holds."""
-        found = [part.evaluate(findings) for part in self.parts]
+        found = [part.evaluate(known) for part in self.parts]
         good = tuple(one.reason for one in found if one.holds)
         text = "one of the alternatives holds" if good else "none of the alternatives holds"
         return Holding(bool(good), Reason("any", text, because=good or tuple(one.reason for one in found)))
@@ -121,15 +110,15 @@ class AnyOf(_Combinable):
 
 
 @dataclass(frozen=True, slots=True)
-class Not(_Combinable):
+class Not(Combinable):
     """Holds when its condition does not."""
 
     part: Condition
     """The condition."""
 
-    def evaluate(self, findings: Findings) -> Holding:
+    def evaluate(self, known: Known) -> Holding:
         """Whether the condition does not hold."""
-        found = self.part.evaluate(findings)
+        found = self.part.evaluate(known)
         return Holding(not found.holds, Reason("not", "the opposite is asked for", because=(found.reason,)))
 
     def to_dict(self) -> dict[str, Any]:

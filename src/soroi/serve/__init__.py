@@ -1,7 +1,7 @@
 """The decision engine: a manifest loaded and proven, rows in, answers out, everything written down. No HTTP in it."""
 
 from soroi.serve.answer import Answer, Detail, Outcome, Step
-from soroi.serve.engine import Engine, NotReadyError, Serving
+from soroi.serve.engine import Engine, NotReadyError
 from soroi.serve.follower import Follower
 from soroi.serve.judge import judge_loads, rehearse
 from soroi.serve.loading import load_snapshot
@@ -9,6 +9,8 @@ from soroi.serve.rows import MAX_ROWS, RowSchema
 from soroi.serve.runner import Runner, ThreadRunner
 from soroi.serve.snapshot import DecisionPart, Snapshot
 from soroi.serve.tables import Ingested, OnlineTables, SourceBase
+from soroi.serve.trial import Trial, Trying
+from soroi.serve.view import Serving, View
 
 __all__ = [
     "MAX_ROWS",
@@ -28,6 +30,9 @@ __all__ = [
     "SourceBase",
     "Step",
     "ThreadRunner",
+    "Trial",
+    "Trying",
+    "View",
     "judge_loads",
     "load_snapshot",
     "rehearse",

@@ -104,6 +104,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     deadline_missed: bool = False
     """Whether it came after the decision's deadline all the same."""
 
+    arm: str = "base"
+    """``base``: by the manifest that the head points at; ``challenger``: by the one of a rollout; ``shadow``: by that
+    one as well, and never returned."""
+
+    @property
+    def fell(self) -> bool:
+        """Whether a step went wrong on its way, or none answered."""
+        return any(step.outcome.is_fall for step in self.path) or self.path[-1].kind == "fail_safe"
+
 
 class Detail(msgspec.Struct, frozen=True):
     """What is recorded with an answer, beyond what is given back."""
@@ -121,11 +130,39 @@ class Detail(msgspec.Struct, frozen=True):
     """Name of the head that was followed."""
 
     milliseconds: float
-    """From the request's arrival until the decision stood."""
+    """From the request's arrival (a shadow's: from its beginning) until the decision stood."""
+
+    rollout: str | None = None
+    """Id of the rollout that the request took part in."""
+
+    rollout_step: int | None = None
+    """Place of the step that the rollout was at."""
+
+    unit: str | None = None
+    """What its arm sticks to: a hash of the key's value, salted by the rollout."""
+
+    shadow_of: str | None = None
+    """Id of the answer that was returned, where this one was not."""
+
+    against: Mapping[str, Any] | None = None
+    """Of a shadow answer: what a comparison needs of the one that was returned."""
 
 
 def record_of(answer: Answer, detail: Detail) -> dict[str, Any]:
-    """An answer and its detail as one record for the answers log."""
-    record = {name: getattr(answer, name) for name in Answer.__struct_fields__}
-    record |= {name: getattr(detail, name) for name in Detail.__struct_fields__}
+    """An answer and its detail as one record for the answers log. What is about rollouts is there in one only."""
+    record: dict[str, Any] = {name: getattr(answer, name) for name in Answer.__struct_fields__}
+    record["fell"] = answer.fell
+    for name in Detail.__struct_fields__:
+        value = getattr(detail, name)
+        if value is not None or name not in _OF_ROLLOUTS:
+            record[name] = value
     return record
+
+
+def against(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What is recorded with a shadow answer of the record of the one that was returned."""
+    return {name: record[name] for name in _COMPARED}
+
+
+_OF_ROLLOUTS = frozenset({"rollout", "rollout_step", "unit", "shadow_of", "against"})
+_COMPARED = ("action", "positive", "score", "fell", "milliseconds", "deadline_missed", "manifest")

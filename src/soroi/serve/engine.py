@@ -5,19 +5,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from soroi.base.errors import RefusedError, SoroiError, UnknownNameError, did_you_mean
+import msgspec
+
+from soroi.base.errors import RefusedError, RequestError, SoroiError, UnknownNameError, did_you_mean
 from soroi.base.runtime import Runtime
-from soroi.serve.answer import Answer, Detail, Outcome, record_of
+from soroi.release.rollout import CHALLENGER, SHADOW
+from soroi.serve.answer import Answer, Detail, Outcome, against, record_of
 from soroi.serve.cascade import Budget, Outcomes, run_cascade
 from soroi.serve.evaluation import Evaluation
 from soroi.serve.rows import Rows
 from soroi.serve.runner import Runner, ThreadRunner
+from soroi.serve.shadow import Shadows
 from soroi.serve.snapshot import DecisionPart, Snapshot
 from soroi.serve.tables import Ingested, OnlineTables
+from soroi.serve.trial import ALONE, Arm, Trial, Trying
+from soroi.serve.view import Given, Serving, View, Warm
 from soroi.store import AnswerLog, RowLog
 
 
@@ -25,37 +32,6 @@ class NotReadyError(RefusedError):
     """No manifest is loaded yet, so nothing can be answered."""
 
     code = "not-ready"
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What one request is answered with, from its first to its last step."""
-
-    snapshot: Snapshot
-    """The manifest, loaded."""
-
-    tables: OnlineTables
-    """Its context tables."""
-
-    environment: str
-    """Name of the head that points at it."""
-
-    revision: int
-    """Revision of that head."""
-
-    since: datetime
-    """Since when it answers."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """Answers together with what is recorded with them."""
-
-    answers: list[Answer]
-    """One for each row, in order."""
-
-    details: list[Detail]
-    """Likewise."""
 
 
 class Engine:
@@ -66,35 +42,47 @@ class Engine:
         rows: Where rows are written that come in.
         runtime: Clock and ids.
         runner: Where steps run; threads by default.
+        trial_runner: Where steps of a challenger run, so that it can never use up what the base needs.
     """
 
     def __init__(
-        self, answers: AnswerLog, rows: RowLog, *, runtime: Runtime | None = None, runner: Runner | None = None
+        self,
+        answers: AnswerLog,
+        rows: RowLog,
+        *,
+        runtime: Runtime | None = None,
+        runner: Runner | None = None,
+        trial_runner: Runner | None = None,
     ) -> None:
         self.answers = answers
         self.rows = rows
         self.runtime = runtime or Runtime()
         self.runner = runner or ThreadRunner()
-        self._serving: Serving | None = None
+        self.trial_runner = trial_runner or ThreadRunner(64)
+        self.shadows = Shadows()
+        self._view: View | None = None
         self._writing = threading.Lock()
         self._arriving: set[str] | None = None
         self._unrecorded = 0
         self._record_problem: str | None = None
+        self._trial_problem: str | None = None
 
     @property
     def serving(self) -> Serving | None:
         """What requests are answered with now; ``None`` before the first manifest is loaded."""
-        return self._serving
+        view = self._view
+        return None if view is None else view.base
 
-    def switch(
-        self,
-        snapshot: Snapshot,
-        *,
-        environment: str,
-        revision: int,
-        warm: Callable[[Serving], object] | None = None,
-    ) -> Serving:
+    @property
+    def trial(self) -> Trial | None:
+        """The challenger that takes part now, if one does."""
+        view = self._view
+        return None if view is None else view.trial
+
+    def switch(self, snapshot: Snapshot, *, environment: str, revision: int, warm: Warm | None = None) -> Serving:
         """Answer with another manifest from the next request on. Requests on their way keep theirs.
+
+        A challenger takes no part any more: it was compared with what answered before.
 
         Args:
             snapshot: The manifest, loaded.
@@ -103,10 +91,60 @@ class Engine:
             warm: Called with what will answer, before it does; what it raises keeps the one before.
         """
         with self._writing:
-            before = self._serving
-            if before is not None and before.snapshot.manifest == snapshot.manifest:
-                self._serving = replace(before, environment=environment, revision=revision)
-                return self._serving
+            view = self._view
+            ready = [] if view is None else [view.base, *([view.trial.challenger] if view.trial else [])]
+            for one in ready:  # it answers already, or did as the challenger
+                if one.snapshot.manifest == snapshot.manifest:
+                    since = one.since if one is ready[0] else self.runtime.clock.now()
+                    serving = replace(one, environment=environment, revision=revision, since=since)
+                    kept = view.trial if view and serving == view.base else None
+                    self._view = View(serving, kept)
+                    return serving
+        return self._load(snapshot, environment, revision, warm, View)
+
+    def try_out(self, trying: Trying, snapshot: Snapshot, *, warm: Warm | None = None) -> Trial:
+        """Let a challenger take part from the next request on.
+
+        Args:
+            trying: How it takes part.
+            snapshot: Its manifest, loaded.
+            warm: Called with what it will answer with, before it does; what it raises keeps it from taking part.
+
+        Raises:
+            NotReadyError: Nothing answers yet that it could be compared with.
+        """
+        base = self._ready().base
+
+        def beside(serving: Serving) -> View:
+            now = self._ready().base
+            if now != base:
+                raise RefusedError("another manifest answers since the challenger was loaded")
+            return View(now, Trial(trying, serving))
+
+        self._load(snapshot, base.environment, base.revision, warm, beside)
+        trial = self._ready().trial
+        assert trial is not None
+        return trial
+
+    def retry(self, trying: Trying | None) -> None:
+        """Let the challenger take part in another way, or (``None``) no more, from the next request on."""
+        with self._writing:
+            view = self._view
+            if view is None or view.trial is None:
+                return
+            trial = None if trying is None else replace(view.trial, trying=trying)
+            self._view = View(view.base, trial)
+
+    def _load(
+        self,
+        snapshot: Snapshot,
+        environment: str,
+        revision: int,
+        warm: Warm | None,
+        view: Callable[[Serving], View],
+    ) -> Serving:
+        """Make a manifest ready beside what answers, with every row that comes in meanwhile, then swap the view."""
+        with self._writing:
             self._arriving = set()
         try:
             tables = OnlineTables(snapshot.bases, self.rows)
@@ -116,7 +154,7 @@ class Engine:
                 warm(serving)
             with self._writing:
                 tables.replay(self._arriving)
-                self._serving = serving
+                self._view = view(serving)
         finally:
             self._arriving = None
         return serving
@@ -139,17 +177,74 @@ class Engine:
             StorageFullError: The decision says that answers are on disk before they are given, and no space is left.
         """
         begun = time.perf_counter() if started is None else started
-        serving, part = self._find(decision)
+        view, part = self._find(decision)
         at = (now or self.runtime.clock.now()).astimezone(UTC)
-        schema = part.spine
-        defaults = {schema.time: at} if schema.time else {}
-        checked = schema.check(rows, defaults=defaults, required=schema.key)
-        schema.check_keys_differ(checked)
-        given = self.answer(serving, part, checked, at, Budget(part.deadline, begun))
-        self._record(part, given)
+        checked = _check(part, rows, at)
+        if view.trial is None or not len(checked):
+            return self._give(view.base, part, checked, at, begun, ALONE, None).answers
+        return self._give_trial(view, view.trial, part, rows, checked, at, begun)
+
+    def _give_trial(
+        self,
+        view: View,
+        trial: Trial,
+        part: DecisionPart,
+        rows: Sequence[Any],
+        checked: Rows,
+        at: datetime,
+        begun: float,
+    ) -> list[Answer]:
+        """Answer a request while a rollout is on: by one of two manifests, or by both of which one is returned."""
+        first = self.runtime.ids.new("answer")
+        arm = trial.arm(part.node, checked.row(0), first)
+        theirs = trial.challenger.snapshot.decisions.get(part.node, part)
+        if arm.name == CHALLENGER:
+            try:
+                taken = _check(theirs, rows, at) if theirs.spine != part.spine else checked
+                return self._give(trial.challenger, theirs, taken, at, begun, arm, first).answers
+            except RequestError as error:  # good enough for the base, so it is not the caller's fault
+                self._trial_problem = f"the challenger refuses rows that the base takes: {error.message}"
+                arm = ALONE
+        given = self._give(view.base, part, checked, at, begun, arm, first)
+        if trial.trying.is_shadow and arm.rollout is not None:
+            self.shadows.submit(partial(self._shadow, trial, theirs, rows, at, arm, given))
         return given.answers
 
-    def answer(self, serving: Serving, part: DecisionPart, rows: Rows, at: datetime, budget: Budget) -> Given:
+    def _shadow(
+        self, trial: Trial, part: DecisionPart, rows: Sequence[Any], at: datetime, arm: Arm, given: Given
+    ) -> None:
+        """Answer a request as the challenger would have, behind the answer that was returned."""
+        checked = _check(part, rows, at)
+        shadow = replace(arm, name=SHADOW)
+        budget = Budget(part.deadline, time.perf_counter())
+        found = self.answer(trial.challenger, part, checked, at, budget, shadow, runner=self.trial_runner)
+        details = [
+            msgspec.structs.replace(detail, shadow_of=answer.id, against=against(record_of(answer, returned)))
+            for detail, answer, returned in zip(found.details, given.answers, given.details, strict=True)
+        ]
+        records = [record_of(one, detail) for one, detail in zip(found.answers, details, strict=True)]
+        self.answers.append(records)
+
+    def _give(
+        self, serving: Serving, part: DecisionPart, rows: Rows, at: datetime, begun: float, arm: Arm, first: str | None
+    ) -> Given:
+        runner = self.trial_runner if arm.name == CHALLENGER else self.runner
+        given = self.answer(serving, part, rows, at, Budget(part.deadline, begun), arm, first=first, runner=runner)
+        self._record(part, given)
+        return given
+
+    def answer(
+        self,
+        serving: Serving,
+        part: DecisionPart,
+        rows: Rows,
+        at: datetime,
+        budget: Budget,
+        arm: Arm = ALONE,
+        *,
+        first: str | None = None,
+        runner: Runner | None = None,
+    ) -> Given:
         """Answer checked rows without writing anything down.
 
         Args:
@@ -158,16 +253,23 @@ class Engine:
             rows: The rows.
             at: When it was asked.
             budget: The time there is.
+            arm: The arm that it belongs to.
+            first: Id of the first answer; default: a fresh one.
+            runner: Where steps run; default: where those of the base do.
         """
         evaluation = Evaluation(part.spine, rows, serving.tables.view)
-        outcomes = run_cascade(part, evaluation, budget, self.runner)
+        outcomes = run_cascade(part, evaluation, budget, runner or self.runner)
         missed = budget.left < 0
         spent = round(budget.spent * 1000.0, 3)
-        answers = [self._answer(serving, part, outcomes, place, at, missed) for place in range(len(rows))]
+        ids = [first if first and not place else self.runtime.ids.new("answer") for place in range(len(rows))]
+        answers = [
+            self._answer(serving, part, outcomes, place, at, missed, one, arm.name) for place, one in enumerate(ids)
+        ]
         details = []
         for place in range(len(rows)):
             features, scores = evaluation.values_of(place)
-            details.append(Detail(rows.row(place), features, scores, serving.environment, spent))
+            about = (serving.environment, spent, arm.rollout, arm.step, arm.unit)
+            details.append(Detail(rows.row(place), features, scores, *about))
         return Given(answers, details)
 
     def ingest(self, source: str, rows: Sequence[Any], *, now: datetime | None = None) -> Ingested:
@@ -181,10 +283,13 @@ class Engine:
         """
         at = (now or self.runtime.clock.now()).astimezone(UTC)
         with self._writing:
-            serving = self._ready()
+            view = self._ready()
             if self._arriving is not None:
                 self._arriving.add(source)
-            return serving.tables.ingest(source, rows, at)
+            taken = view.base.tables.ingest(source, rows, at)
+            if view.trial is not None:
+                view.trial.challenger.tables.take(source, rows, at)
+            return taken
 
     def problems(self) -> list[str]:
         """What is wrong with the engine at present, in sentences."""
@@ -194,37 +299,50 @@ class Engine:
                 found.append(f"the log of {what} cannot be brought to the disk: {log.problem}")
         if self._record_problem is not None:
             found.append(f"{self._unrecorded} answers were given without being recorded: {self._record_problem}")
+        if self._trial_problem is not None and self.trial is not None:
+            found.append(self._trial_problem)
+        if self.trial_runner.overdue:
+            found.append(f"{self.trial_runner.overdue} steps of a challenger that were given up are still running")
         if self.runner.overdue:
             found.append(f"{self.runner.overdue} steps that were given up are still running")
-        serving = self._serving
+        serving = self.serving
         if serving is not None and serving.tables.replayed.refused:
             found.append(f"{serving.tables.replayed.refused} logged rows do not fit the columns of their source")
         return found
 
     def close(self) -> None:
         """Bring everything to the disk and take no more steps."""
+        self.shadows.close()
         self.runner.close()
+        self.trial_runner.close()
         self.answers.close()
         self.rows.close()
 
-    def _ready(self) -> Serving:
-        if self._serving is None:
+    def _ready(self) -> View:
+        if self._view is None:
             raise NotReadyError(
                 "nothing is loaded yet, so nothing can be answered", hint="GET /ready says why; soroi release"
             )
-        return self._serving
+        return self._view
 
-    def _find(self, decision: str) -> tuple[Serving, DecisionPart]:
-        serving = self._ready()
-        part = serving.snapshot.decisions.get(decision)
+    def _find(self, decision: str) -> tuple[View, DecisionPart]:
+        view = self._ready()
+        decisions = view.base.snapshot.decisions
+        part = decisions.get(decision)
         if part is None:
-            raise UnknownNameError(
-                f"no decision is called '{decision}'", hint=did_you_mean(decision, serving.snapshot.decisions)
-            )
-        return serving, part
+            raise UnknownNameError(f"no decision is called '{decision}'", hint=did_you_mean(decision, decisions))
+        return view, part
 
     def _answer(
-        self, serving: Serving, part: DecisionPart, outcomes: Outcomes, place: int, at: datetime, missed: bool
+        self,
+        serving: Serving,
+        part: DecisionPart,
+        outcomes: Outcomes,
+        place: int,
+        at: datetime,
+        missed: bool,
+        answer: str,
+        arm: str,
     ) -> Answer:
         yes = outcomes.positive[place]
         action = part.fail_safe if yes is None else part.positive if yes else part.negative
@@ -235,7 +353,7 @@ class Engine:
             likely = step.calibration.probability(score)
             confidence = likely if yes else 1.0 - likely
         return Answer(
-            id=self.runtime.ids.new("answer"),
+            id=answer,
             decision=part.node,
             action=action,
             positive=action == part.positive,
@@ -247,6 +365,7 @@ class Engine:
             revision=serving.revision,
             at=at,
             deadline_missed=missed,
+            arm=arm,
         )
 
     def _record(self, part: DecisionPart, given: Given) -> None:
@@ -260,6 +379,14 @@ class Engine:
                 raise
         else:
             self._record_problem = None
+
+
+def _check(part: DecisionPart, rows: Sequence[Any], at: datetime) -> Rows:
+    schema = part.spine
+    defaults = {schema.time: at} if schema.time else {}
+    checked = schema.check(rows, defaults=defaults, required=schema.key)
+    schema.check_keys_differ(checked)
+    return checked
 
 
 def is_model_answer(answer: Answer) -> bool:

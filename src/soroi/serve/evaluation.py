@@ -253,7 +253,8 @@ def _assemble(
     for column in model.inputs:
         origin = model.origins.get(column.name)
         if origin is None:
-            columns.append(pl.Series(column.name, below[column.name].values[places]))
+            scored = below[model.score_nodes.get(column.name, column.name)]
+            columns.append(pl.Series(column.name, scored.values[places]))
         else:
             columns.append(frames[origin].get_column(column.name))
     return pl.DataFrame(columns)

@@ -1,4 +1,7 @@
-"""Following a head: what it points at is loaded beside what answers, then takes its place, without a restart."""
+"""Following a head: what it points at is loaded beside what answers, then takes its place, without a restart.
+
+The challenger of a rollout is followed likewise: loaded, warmed, and only then given its share.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,56 @@ from datetime import datetime
 from pathlib import Path
 
 from soroi.base.errors import SoroiError
+from soroi.base.runtime import Runtime
 from soroi.release.manifest import read_manifest
-from soroi.serve.engine import Engine, Serving
+from soroi.release.rollout import SHADOW, step_of, terms_of
+from soroi.serve.engine import Engine
 from soroi.serve.judge import rehearse
 from soroi.serve.loading import load_snapshot
-from soroi.store import HeadRecord, Store
+from soroi.serve.snapshot import Snapshot
+from soroi.serve.trial import Trying
+from soroi.serve.view import Serving
+from soroi.store import HeadRecord, RolloutRecord, Store
 
 POLL_SECONDS = 0.2
 """How often the head is looked at."""
 
+ALONE_SECONDS = 10.0
+"""Once the catalogue could not be read for so long, nobody could end a rollout: its challenger takes no part."""
+
 _RETRY_FIRST = 1.0
 _RETRY_MOST = 30.0
 _LOG = logging.getLogger("soroi.serve")
+
+
+class Attempts:
+    """When to try again what failed: with growing pauses; something else at once.
+
+    Args:
+        runtime: The clock.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._clock = runtime.clock
+        self._what: object = None
+        self._count = 0
+        self._at: datetime | None = None
+
+    def due(self, what: object) -> bool:
+        """Whether it is time to try something."""
+        if self._at is None or self._what != what:
+            return True
+        pause: float = min(_RETRY_FIRST * 2.0 ** (self._count - 1), _RETRY_MOST)
+        return (self._clock.now() - self._at).total_seconds() >= pause
+
+    def failed(self, what: object) -> None:
+        """Note that it failed."""
+        self._count = self._count + 1 if self._what == what else 1
+        self._what, self._at = what, self._clock.now()
+
+    def forget(self) -> None:
+        """Note that nothing failed."""
+        self._what, self._count, self._at = None, 0, None
 
 
 class Follower:
@@ -50,9 +91,10 @@ class Follower:
         self._thread: threading.Thread | None = None
         self._catalogue_problem: str | None = None
         self._load_problem: str | None = None
-        self._failed: tuple[int, int] | None = None
-        self._waits = 0
-        self._tried_at: datetime | None = None
+        self._trial_problem: str | None = None
+        self._heads = Attempts(engine.runtime)
+        self._trials = Attempts(engine.runtime)
+        self._read_at: datetime | None = None
 
     def start(self) -> None:
         """Begin to follow, in a thread of its own."""
@@ -67,31 +109,65 @@ class Follower:
 
     def problems(self) -> list[str]:
         """What is wrong at present, in sentences."""
-        return [one for one in (self._catalogue_problem, self._load_problem) if one is not None]
+        return [one for one in (self._catalogue_problem, self._load_problem, self._trial_problem) if one is not None]
 
     def look(self) -> bool:
-        """Look at the head once, and load what it points at when that is new.
+        """Look at the head and its rollout once, and load what they point at when that is new.
 
         Returns:
             Whether the engine answers with something new.
         """
+        now = self._engine.runtime.clock.now()
         try:
             with self._store.catalogue.read() as tx:
                 head = tx.heads.get(self.environment)
+                rollout = tx.rollouts.open(self.environment)
             self._catalogue_problem = None
+            self._read_at = now
         except Exception as error:  # whatever keeps us from reading it, we go on from memory
             if self._catalogue_problem is None:
                 _LOG.error("the catalogue cannot be read; going on from memory: %s", error)
             self._catalogue_problem = f"the catalogue cannot be read: {error}"
-            return False
+            return self._alone(now)
         if head is None:
             self._load_problem = f"nothing was ever released to '{self.environment}'"
             return False
+        moved = self._follow_head(head)
+        return self._follow_rollout(head, rollout) or moved
+
+    def _alone(self, now: datetime) -> bool:
+        """Give a challenger up that nobody could end any more."""
+        if self._engine.trial is None or self._read_at is None:
+            return False
+        if (now - self._read_at).total_seconds() < ALONE_SECONDS:
+            return False
+        self._engine.retry(None)
+        _LOG.error("the challenger takes no part: nobody could end its rollout while the catalogue is away")
+        return True
+
+    def _follow_head(self, head: HeadRecord) -> bool:
         serving = self._engine.serving
         if serving is not None and serving.revision == head.revision:
             self._load_problem = None
             return False
-        return self._due(head.revision) and self._load(head)
+        return self._heads.due(head.revision) and self._load(head)
+
+    def _follow_rollout(self, head: HeadRecord, rollout: RolloutRecord | None) -> bool:
+        engine = self._engine
+        serving, trial = engine.serving, engine.trial
+        at_base = serving is not None and serving.revision == head.revision
+        if rollout is None or not at_base or terms_of(rollout).base_revision != head.revision:
+            self._trial_problem = None
+            engine.retry(None)
+            return trial is not None
+        trying = trying_of(rollout)
+        if trial is not None and trial.trying.rollout == rollout.id:
+            if trial.trying == trying:
+                return False
+            engine.retry(trying)
+            return True
+        engine.retry(None)
+        return self._trials.due(rollout.id) and self._load_trial(rollout, trying)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -101,25 +177,41 @@ class Follower:
                 _LOG.exception("following '%s' failed", self.environment)
             self._stop.wait(self._poll)
 
-    def _due(self, revision: int) -> bool:
-        """Whether it is time to try a revision: at once when it is new, with growing pauses when it failed."""
-        if self._failed is None or self._failed[0] != revision or self._tried_at is None:
-            return True
-        pause: float = min(_RETRY_FIRST * 2.0 ** (self._failed[1] - 1), _RETRY_MOST)
-        return (self._engine.runtime.clock.now() - self._tried_at).total_seconds() >= pause
-
     def _load(self, head: HeadRecord) -> bool:
+        trial = self._engine.trial
         try:
-            with self._store.catalogue.read() as tx:
-                manifest = read_manifest(tx, head.manifest)
-            snapshot = load_snapshot(self._store, manifest, module=self._module, home=self._home)
+            if trial is not None and trial.challenger.snapshot.manifest == head.manifest:
+                snapshot = trial.challenger.snapshot
+            else:
+                snapshot = self._snapshot(head.manifest)
             self._engine.switch(snapshot, environment=self.environment, revision=head.revision, warm=self._warm)
         except Exception as error:  # any failure keeps the manifest that answers
             return self._not_loaded(head, error)
-        self._failed = None
+        self._heads.forget()
         self._load_problem = None
         _LOG.info("answering with %s (revision %d of '%s')", head.manifest, head.revision, self.environment)
         return True
+
+    def _load_trial(self, rollout: RolloutRecord, trying: Trying) -> bool:
+        """Load and warm a challenger, then let it take part. One that fails takes no part here."""
+        try:
+            self._engine.try_out(trying, self._snapshot(rollout.challenger), warm=self._warm)
+        except Exception as error:
+            self._trials.failed(rollout.id)
+            self._trial_problem = (
+                f"{rollout.challenger} cannot be loaded, so this server takes no part in {rollout.id}: {_told(error)}"
+            )
+            _LOG.error("%s", self._trial_problem, exc_info=not isinstance(error, SoroiError))
+            return False
+        self._trials.forget()
+        self._trial_problem = None
+        _LOG.info("%s takes part in %s", rollout.challenger, rollout.id)
+        return True
+
+    def _snapshot(self, manifest: str) -> Snapshot:
+        with self._store.catalogue.read() as tx:
+            found = read_manifest(tx, manifest)
+        return load_snapshot(self._store, found, module=self._module, home=self._home)
 
     def _warm(self, serving: Serving) -> None:
         """Ask every decision once before it counts: what is slow the first time is slow now."""
@@ -128,12 +220,26 @@ class Follower:
                 _LOG.warning("%s", "; ".join(reason.lines()))
 
     def _not_loaded(self, head: HeadRecord, error: Exception) -> bool:
-        before = self._failed[1] if self._failed and self._failed[0] == head.revision else 0
-        self._failed = (head.revision, before + 1)
-        self._tried_at = self._engine.runtime.clock.now()
-        said = error.message if isinstance(error, SoroiError) else f"{type(error).__name__}: {error}"
+        self._heads.failed(head.revision)
         serving = self._engine.serving
         kept = f"; {serving.snapshot.manifest} goes on answering" if serving is not None else ""
-        self._load_problem = f"{head.manifest} (revision {head.revision}) cannot be loaded: {said}{kept}"
+        self._load_problem = f"{head.manifest} (revision {head.revision}) cannot be loaded: {_told(error)}{kept}"
         _LOG.error("%s", self._load_problem, exc_info=not isinstance(error, SoroiError))
         return False
+
+
+def trying_of(rollout: RolloutRecord) -> Trying:
+    """How the challenger of a rollout takes part at its present step."""
+    terms, step = terms_of(rollout), step_of(rollout)
+    return Trying(
+        rollout=rollout.id,
+        is_shadow=rollout.mode == SHADOW,
+        key=terms.plan.key,
+        step=step,
+        share=terms.plan.steps[step].share,
+        decisions=frozenset(terms.latency),
+    )
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, SoroiError) else f"{type(error).__name__}: {error}"

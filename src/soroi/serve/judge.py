@@ -15,11 +15,12 @@ from soroi.release.manifest import read_manifest
 from soroi.rules import Finding
 from soroi.serve.answer import Outcome
 from soroi.serve.cascade import Budget, say
-from soroi.serve.engine import Engine, Serving
+from soroi.serve.engine import Engine
 from soroi.serve.evaluation import Evaluation, describe
 from soroi.serve.loading import load_snapshot
 from soroi.serve.runner import Late
 from soroi.serve.snapshot import DecisionPart, Snapshot
+from soroi.serve.view import Serving
 from soroi.store import AnswerLog, RowLog, Store
 
 _ENOUGH_SECONDS = 60.0
@@ -38,7 +39,7 @@ def judge_loads(store: Store, manifest: str, *, module: str, home: Path) -> Find
         with store.catalogue.read() as tx:
             found = read_manifest(tx, manifest)
         snapshot = load_snapshot(store, found, module=module, home=home)
-        reasons = _rehearse_apart(snapshot)
+        reasons = answer_apart(snapshot)
     except Exception as error:  # whatever keeps it from loading here keeps it from being released
         facts = error.to_dict() if isinstance(error, SoroiError) else {}
         why = Reason("error", describe(error), manifest, facts=facts)
@@ -60,7 +61,8 @@ def rehearse(engine: Engine, serving: Serving) -> list[Reason]:
     return [_rehearse_one(engine, serving, part) for part in serving.snapshot.decisions.values()]
 
 
-def _rehearse_apart(snapshot: Snapshot) -> list[Reason]:
+def answer_apart(snapshot: Snapshot) -> list[Reason]:
+    """Ask every decision of a manifest in an engine of its own, writing nothing down; see :func:`rehearse`."""
     with tempfile.TemporaryDirectory(prefix="soroi-judge-") as folder:
         engine = Engine(AnswerLog(Path(folder)), RowLog(Path(folder)))
         try:

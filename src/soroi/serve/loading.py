@@ -16,7 +16,7 @@ from soroi.base.errors import CorruptError, RefusedError
 from soroi.build.code import lay_out
 from soroi.codebase import Codebase, load
 from soroi.declare.edge import Role
-from soroi.declare.node import NodeId
+from soroi.declare.node import NodeId, name_there, project_of
 from soroi.evidence import ThresholdFit
 from soroi.release.manifest import Manifest
 from soroi.scoring import Canary, InputColumn, SavedModel, Scorer, load_model
@@ -150,11 +150,26 @@ class _Loading:
         return self._store.objects.get(record.outputs[name], what=f"{name} of {record.id}")
 
     def _code(self, record: VersionRecord) -> Codebase:
+        module, home = self._place(record)
+
         def make() -> Codebase:
             folder = lay_out(self._store.objects, self._store.config.root, record.code)
-            return load(folder, self._module, self._home, named_home=True)
+            return load(folder, module, home or folder, named_home=True)
 
-        return self._share(("code", record.code, self._module, str(self._home)), make)
+        return self._share(("code", record.code, module, str(home)), make)
+
+    def _place(self, record: VersionRecord) -> tuple[str, Path | None]:
+        """The module with the declarations of a version, and the folder of its project if there is one here."""
+        if project_of(record.node) is None:
+            return self._module, self._home
+        module = record.environment.get("module")
+        if module is None:
+            raise RefusedError(
+                f"{record.id} does not say in which module of its project it is declared: an older soroi built it",
+                hint="let that project build it again, with --force",
+            )
+        home = Path(record.environment.get("home", ""))
+        return str(module), home if home.is_absolute() and home.is_dir() else None
 
     def _decision(self, record: VersionRecord) -> DecisionPart:
         plan = msgspec.json.decode(self._object(record, "plan"))
@@ -216,6 +231,7 @@ class _Loading:
                 origins=origins,
                 features=tuple(self._feature(name, record.id) for name in dict.fromkeys(origins.values())),
                 scores=tuple(self._model(name, record.id) for name in facts["score_inputs"]),
+                score_nodes=facts.get("score_nodes", {}),
             )
         return self._models[node]
 
@@ -230,15 +246,16 @@ class _Loading:
     def _feature(self, node: str, needed_by: str) -> FeaturePart:
         if node not in self._features:
             record = self._picked(node, needed_by)
-            declared = self._code(record).graph[node]
+            declared = self._code(record).graph[name_there(node)]
             assert declared.function is not None
-            spine, *others = declared.edges
-            contexts = (Context(one.producer, _micros(one.options.get("last"))) for one in others)
+            spine, *others = record.edges  # in the order of the arguments, by the names that this project has for them
+            spans = (edge.options.get("last") for edge in declared.edges[1:])
+            contexts = (Context(one.name, _micros(span)) for one, span in zip(others, spans, strict=True))
             self._features[node] = FeaturePart(
                 node=node,
                 version=record.id,
                 function=declared.function,
-                spine=spine.producer,
+                spine=spine.name,
                 contexts=tuple(contexts),
                 key=tuple(record.facts["key"]),
                 columns=tuple(record.facts["features"]),

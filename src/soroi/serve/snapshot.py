@@ -76,6 +76,9 @@ class ModelPart:
     scores: tuple[ModelPart, ...]
     """The models whose score it takes, each as a column of the model's name."""
 
+    score_nodes: Mapping[str, str] = field(default_factory=dict)
+    """Of a model of another project: the model behind each score column, where its name here is another."""
+
     def versions(self) -> dict[str, str]:
         """The version of every node that takes part in a score, by node."""
         found = {self.node: self.version, **{part.node: part.version for part in self.features}}

