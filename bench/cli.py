@@ -6,12 +6,16 @@ on a busy machine the best is the better estimate of what the command itself nee
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script: its folder holds a module called statistics, which hides Python's own
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from pathlib import Path
 
 HELP_TARGET = 0.25
 """Seconds within which ``soroi --help`` should answer."""

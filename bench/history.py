@@ -1,32 +1,33 @@
 """The past of a generated company: versions of every node over several generations, staged and released.
 
-Everything goes through the store's public interface and the same functions a build uses: real fingerprints, real
-recipes, edges to the versions of the same generation. Half of the generations ran older code than is declared now.
-Only what a build would leave in the object store is made up.
+Everything is what a build records: real fingerprints, real recipes, edges to the versions of the same generation, a
+chained history of events. Half of the generations ran older code than is declared now. Rows are written many at a
+time (bench/bulk.py); only what a build would leave in the object store is made up.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.bulk import Bulk
 from soroi.base.digest import digest
-from soroi.base.reason import Reason
 from soroi.base.runtime import ManualClock, Runtime
-from soroi.build.claims import claim_equal_output
-from soroi.build.probe import probe_files
-from soroi.build.run import SOURCE_READ
+from soroi.build.claims import Claims, claim_equal_output
+from soroi.build.probe import SOURCE_READ, probe_files
+from soroi.build.reference import PRODUCTION, VersionIndex
 from soroi.build.work import build_edges, recipe
 from soroi.codebase.environment import environment_record
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.node import Node, NodeKind
 from soroi.project import Project
-from soroi.release import LOADS, release, stage
-from soroi.rules import Finding
+from soroi.release import check_step
+from soroi.release.manifest import out_of_step, seal
+from soroi.release.staging import STAGING
 from soroi.store import EdgeRecord, RunNodeRecord, RunRecord, Transaction, VersionRecord
 
 BATCH = 2_000
@@ -55,16 +56,28 @@ class History:
         self.before = {name: _older(one) for name, one in self.now.items()}
 
     def write(self) -> None:
-        """Write all versions, then stage and release the last generation."""
+        """Write all versions; the last generation is staged and live."""
         made: dict[str, VersionRecord] = {}
         for generation in range(self.generations):
             made = self._generation(generation, made)
-        answering = [made[node.name].id for node in self.nodes if node.kind.answers]
-        outcome = stage(self.project.store, self.project.graph, self.now, answering, runtime=self.runtime)
-        if outcome.manifest is None:
-            raise RuntimeError(f"the generated set is not in step: {outcome.report.reasons[:3]}")
-        ready = Finding(True, Reason("loads", "not judged in this benchmark"))
-        release(self.project.store, environment="production", judges={LOADS: lambda _: ready}, runtime=self.runtime)
+        self._stage([made[node.name] for node in self.nodes if node.kind.answers])
+
+    def _stage(self, picked: Sequence[VersionRecord]) -> None:
+        """Stage versions, seal them and make them live, as ``soroi stage`` and ``soroi release`` do, without gates."""
+        with self.project.store.catalogue.write() as tx:
+            Bulk(tx).pick(picked, self.runtime)
+            index = VersionIndex(tx)
+            index.load(one.id for one in picked)
+            picks = {one.node: index.head(one.id) for one in picked}
+            report = check_step(self.project.graph, picks, index, Claims(tx.claims.all()))
+            if not report.in_step:
+                raise out_of_step(report)
+            manifest = seal(tx, report, tx.staging.get().revision, self.runtime).id
+            for environment in (STAGING, PRODUCTION):
+                by, at = self.runtime.actor, self.runtime.clock.now()
+                tx.heads.move(environment, manifest, expected_revision=0, by=by, at=at, reason="bench")
+                body = {"environment": environment, "from": None, "to": manifest, "reason": "bench"}
+                tx.events.append("head.moved", manifest, body, by, at)
 
     def _generation(self, generation: int, last: Mapping[str, VersionRecord]) -> dict[str, VersionRecord]:
         made: dict[str, VersionRecord] = {}
@@ -74,13 +87,18 @@ class History:
         with self.project.store.catalogue.write() as tx:
             tx.runs.start(RunRecord(id=run, by="bench", host=socket.gethostname(), pid=1, started_at=self.clock.at))
         for batch in _batches(self.nodes):
-            with self.project.store.catalogue.write() as tx:
+            with self.project.store.catalogue.write() as tx, Bulk(tx) as bulk:
                 for node in batch:
                     self.clock.advance(timedelta(seconds=1))
                     given = self.before[node.name] if old else self.now[node.name]
                     record = self._record(node, given, generation, made, last.get(node.name), run)
                     made[node.name] = record
-                    self._add(tx, node, record, last.get(node.name))
+                    self._add(bulk, node, record)
+                    if generation == 0:
+                        bulk.describe(node.name, self.now[node.name], run, record.at)
+            with self.project.store.catalogue.write() as tx:
+                for node in batch:
+                    self._claim(tx, last.get(node.name), made[node.name])
         with self.project.store.catalogue.write() as tx:
             tx.runs.finish(run, "done", self.clock.at)
         return made
@@ -119,16 +137,18 @@ class History:
             at=self.clock.at,
         )
 
-    def _add(self, tx: Transaction, node: Node, record: VersionRecord, last: VersionRecord | None) -> None:
-        tx.versions.add(record)
-        if last is not None and last.output == record.output and last.definition != record.definition:
-            claim_equal_output(tx, last, record, self.runtime)
+    def _add(self, bulk: Bulk, node: Node, record: VersionRecord) -> None:
+        bulk.version(record)
         body = {"version": record.id, "run": record.run, "output": record.output}
-        tx.events.append("version.built", record.id, body, "bench", record.at)
+        bulk.event("version.built", record.id, body, "bench", record.at)
         if node.kind is NodeKind.SOURCE:
             look = {"version": record.id, "files": record.facts["files"], "recipe": record.recipe, "as_of": None}
-            tx.events.append(SOURCE_READ, node.name, look, "bench", record.at)
-        tx.runs.put_node(RunNodeRecord(run=record.run, node=node.name, status="built", version=record.id, seconds=1.5))
+            bulk.event(SOURCE_READ, node.name, look, "bench", record.at)
+        bulk.run_node(RunNodeRecord(run=record.run, node=node.name, status="built", version=record.id, seconds=1.5))
+
+    def _claim(self, tx: Transaction, last: VersionRecord | None, record: VersionRecord) -> None:
+        if last is not None and last.output == record.output and last.definition != record.definition:
+            claim_equal_output(tx, tx.versions.heads([last.id])[last.id], record, self.runtime)
 
 
 def _batches(nodes: list[Node]) -> Iterator[list[Node]]:

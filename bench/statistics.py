@@ -8,6 +8,12 @@ A violation rate should be at most .05 and a coverage at least .95, give or take
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script: Python's own module of this name would be hidden
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import argparse
 import math
 import time

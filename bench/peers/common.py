@@ -5,43 +5,101 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-REPEATS = 3
+REPEATS, ENOUGH = 5, 20.0
+"""How often a question is asked; no more once that took so many seconds."""
 
 
-def arguments(what: str) -> argparse.Namespace:
-    """The options that every script takes: ``nodes``, ``versions`` (of each node) and ``work``."""
-    parser = argparse.ArgumentParser(description=what)
+@dataclass(frozen=True)
+class Task:
+    """What a script is to do."""
+
+    step: str
+    """``fill`` or ``ask``, in processes of their own."""
+
+    nodes: int
+    """Number of nodes."""
+
+    versions: int
+    """Number of versions of each node."""
+
+    work: Path
+    """Folder that both steps share."""
+
+    began: float
+    """When the process was started, in seconds since 1970."""
+
+
+def read_task() -> Task:
+    """The task that the command line gives."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("step", choices=["fill", "ask"])
     parser.add_argument("--nodes", type=int, required=True)
     parser.add_argument("--versions", type=int, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    return parser.parse_args()
+    parser.add_argument("--began", type=float, required=True)
+    given = parser.parse_args()
+    return Task(given.step, given.nodes, given.versions, given.work, given.began)
 
 
-def timed(call: Callable[[], Any]) -> tuple[list[float], Any]:
-    """Wall and CPU seconds of a call, and what it gave."""
+@dataclass
+class Report:
+    """What a peer took, figure by figure."""
+
+    tool: str
+    """Version of the tool."""
+
+    versions: int
+    """How many versions it had recorded."""
+
+    figures: list[dict[str, Any]] = field(default_factory=list)
+
+    def new_process(self, what: str, beside: str, began: float) -> None:
+        """What a new process took until now, the start of Python and importing the tool included.
+
+        Args:
+            what: What it did.
+            beside: The question to soroi that it stands beside.
+            began: When the process was started.
+        """
+        wall = time.time() - began
+        self._add(what, beside, {"wall": wall, "best": wall, "cpu": time.process_time(), "repeats": 1.0})
+
+    def once(self, what: str, beside: str, call: Callable[[], Any]) -> Any:
+        """Measure one call; gives what it gave."""
+        took, found = _measured(call)
+        self._add(what, beside, {**took, "best": took["wall"], "repeats": 1.0})
+        return found
+
+    def repeated(self, what: str, beside: str, call: Callable[[], Any]) -> None:
+        """Measure a call several times; fewer when it is slow."""
+        took: list[dict[str, float]] = []
+        while len(took) < REPEATS and sum(one["wall"] for one in took) < ENOUGH:
+            took.append(_measured(call)[0])
+        found = {key: median(one[key] for one in took) for key in took[0]}
+        self._add(what, beside, {**found, "best": min(one["wall"] for one in took), "repeats": float(len(took))})
+
+    def print(self) -> None:
+        """Print the figures as the last line, for the runner."""
+        data = {"tool": self.tool, "versions": self.versions, "figures": self.figures}
+        print("\nRESULT " + json.dumps(data), flush=True)
+
+    def _add(self, what: str, beside: str, took: dict[str, float]) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+        self.figures.append({"what": what, "beside": beside, **took, "rss": peak})
+        print(f"{what}: {took['wall']:.3f} s", flush=True)
+
+
+def _measured(call: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     wall, cpu = time.perf_counter(), time.process_time()
     found = call()
-    return [time.perf_counter() - wall, time.process_time() - cpu], found
-
-
-def repeated(call: Callable[[], Any], limit: float = 60.0) -> list[float]:
-    """Median wall and CPU seconds; one call when it takes longer than a third of ``limit``."""
-    took: list[list[float]] = []
-    while len(took) < REPEATS and sum(wall for wall, _ in took) < limit / 3:
-        took.append(timed(call)[0])
-    return [statistics.median(one[place] for one in took) for place in (0, 1)]
-
-
-def report(**figures: Any) -> None:
-    """Print the figures as the last line, for the runner."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
-    print("\nRESULT " + json.dumps({"rss": peak, **figures}), flush=True)
+    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}, found
 
 
 def shape(nodes: int) -> list[list[int]]:

@@ -1,37 +1,48 @@
 """MLflow's model registry: which version of every model is live, and all versions. It has no staleness to ask for.
 
 The registry is filled through MLflow's own tables, as its public calls take about 10 ms for each version; it is
-read through MlflowClient.
+read through MlflowClient, in pages as large as it allows.
 """
 
 from __future__ import annotations
 
-import mlflow
-from common import arguments, repeated, report, timed
+import mlflow  # type: ignore[import-not-found]
 from mlflow import MlflowClient
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel, SqlRegisteredModelAlias
-from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+from mlflow.store.model_registry.dbmodels.models import (  # type: ignore[import-not-found]
+    SqlModelVersion,
+    SqlRegisteredModel,
+    SqlRegisteredModelAlias,
+)
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore  # type: ignore[import-not-found]
 
-PAGE = 1_000
+from bench.peers.common import Report, Task, read_task
+
+MODELS_PAGE, VERSIONS_PAGE = 1_000, 10_000
 BATCH = 500
+SAMPLE = 500
+"""How many aliases are looked up one by one."""
 
 
-def fill(address: str, nodes: int, versions: int) -> None:
+def name(place: int) -> str:
+    """Name of a registered model."""
+    return f"model_{place:06d}"
+
+
+def fill(address: str, task: Task) -> None:
     """Registered models, each with versions and an alias ``production`` on the last."""
     store = SqlAlchemyStore(address)
-    for start in range(0, nodes, BATCH):
+    for start in range(0, task.nodes, BATCH):
         with store.ManagedSessionMaker() as session:
             models, rest = [], []
-            for place in range(start, min(nodes, start + BATCH)):
-                name = f"model_{place:06d}"
-                models.append(SqlRegisteredModel(name=name, creation_time=1, last_updated_time=1, description="x"))
+            for model in map(name, range(start, min(task.nodes, start + BATCH))):
+                models.append(SqlRegisteredModel(name=model, creation_time=1, last_updated_time=1, description="x"))
                 rest += [
                     SqlModelVersion(
-                        name=name, version=one + 1, creation_time=one, last_updated_time=one, source="s3://b"
+                        name=model, version=one + 1, creation_time=one, last_updated_time=one, source="s3://b"
                     )
-                    for one in range(versions)
+                    for one in range(task.versions)
                 ]
-                rest.append(SqlRegisteredModelAlias(name=name, alias="production", version=versions))
+                rest.append(SqlRegisteredModelAlias(name=model, alias="production", version=task.versions))
             session.add_all(models)
             session.flush()
             session.add_all(rest)
@@ -42,7 +53,7 @@ def live(client: MlflowClient) -> dict[str, str]:
     found: dict[str, str] = {}
     token = None
     while True:
-        page = client.search_registered_models(max_results=PAGE, page_token=token)
+        page = client.search_registered_models(max_results=MODELS_PAGE, page_token=token)
         found |= {one.name: one.aliases["production"] for one in page}
         token = page.token
         if not token:
@@ -53,37 +64,37 @@ def everything(client: MlflowClient) -> int:
     """How many model versions a search lists."""
     count, token = 0, None
     while True:
-        page = client.search_model_versions(max_results=10_000, page_token=token)
+        page = client.search_model_versions(max_results=VERSIONS_PAGE, page_token=token)
         count += len(page)
         token = page.token
         if not token:
             return count
 
 
-def main() -> None:
-    """Fill, then ask."""
-    options = arguments(__doc__ or "")
-    address = f"sqlite:///{options.work / f'mlflow-{options.nodes}.db'}"
-    setup, _ = timed(lambda: fill(address, options.nodes, options.versions))
+def ask(address: str, task: Task) -> None:
+    """Which versions are live, then all of them."""
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     client = MlflowClient()
-    first, found = timed(lambda: live(client))
-    assert len(found) == options.nodes
-    _, count = timed(lambda: everything(client))
-    assert count == options.nodes * options.versions
-    report(
-        version=mlflow.__version__,
-        setup=setup,
-        nodes=options.nodes,
-        versions=options.nodes * options.versions,
-        figures={
-            "registered models with their aliases, first": first,
-            "registered models with their aliases, again": repeated(lambda: live(client)),
-            "all model versions": repeated(lambda: everything(client)),
-        },
-        status="registered models with their aliases, again",
+    report = Report(mlflow.__version__, task.nodes * task.versions)
+    assert len(live(client)) == task.nodes
+    report.new_process("new process: live versions of all models", "status, shell, again", task.began)
+    report.repeated("live versions of all models, in pages", "status, warm", lambda: live(client))
+    looked = range(0, task.nodes, max(1, task.nodes // SAMPLE))
+    report.repeated(
+        f"{len(looked)} look-ups by alias",
+        "",
+        lambda: [client.get_model_version_by_alias(name(one), "production") for one in looked],
     )
+    assert report.once("all model versions, in pages", "", lambda: everything(client)) == task.nodes * task.versions
+    report.print()
+
+
+def main() -> None:
+    """Do one step."""
+    task = read_task()
+    address = f"sqlite:///{task.work / 'mlflow.db'}"
+    (fill if task.step == "fill" else ask)(address, task)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,21 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+import time
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-BUDGET = 300.0
-"""Seconds that a peer may take at one size, with its setting up."""
+from bench.tables import per_node, seconds, table
 
-SHARES = (0.05, 0.25, 1.0)
-"""Sizes tried, as shares of the size asked for; the next is tried when it will probably fit into the budget."""
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 180.0
+"""Seconds that a peer's slowest answer may take."""
+
+STEP_LIMIT = 900.0
+"""Seconds that filling it may take, and all questions at one size."""
 
 
 @dataclass(frozen=True)
@@ -26,36 +28,67 @@ class Peer:
     """Another tool, and the script that asks it."""
 
     name: str
+    """What it is called."""
+
     package: str
-    script: str
-    question: str
+    """What pip installs."""
+
+    module: str
+    """The script."""
 
 
-PEERS = (
-    Peer("MLflow", "mlflow", "mlflow_registry.py", "registry: live version of every model"),
-    Peer("Dagster", "dagster", "dagster_staleness.py", "staleness of every asset"),
-    Peer("SQLMesh", "sqlmesh", "sqlmesh_plan.py", "plan against prod, models loaded"),
-)
+PEERS = {
+    "mlflow": Peer("MLflow", "mlflow", "mlflow_registry"),
+    "dagster": Peer("Dagster", "dagster", "dagster_staleness"),
+    "sqlmesh": Peer("SQLMesh", "sqlmesh", "sqlmesh_plan"),
+}
+"""The peers, by the name an option has for them."""
+
+QUIET = {
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1",
+    "DO_NOT_TRACK": "1",
+}
 
 
-def run_peers(work: Path, nodes: int, versions: int) -> list[dict[str, Any]]:
-    """Ask every peer at the largest size that fits the budget; errors are told, never dropped.
+def ask_peer(peer: Peer, work: Path, sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Ask a peer at every size, smallest first, for as long as that takes no longer than the limits.
 
     Args:
+        peer: The peer.
         work: Folder that keeps the environments.
-        nodes: Size asked for.
-        versions: Versions of each node, for those that read them.
+        sizes: Numbers of nodes, and of versions of each.
+
+    Returns:
+        One entry for each size: the figures, or why there are none (``left_out``).
     """
-    found = []
-    for peer in PEERS:
-        print(f"\n  asking {peer.name} …", flush=True)
-        try:
-            python = environment(work, peer)
-        except subprocess.CalledProcessError as error:
-            found.append({"peer": peer.name, "error": f"not installed: {_last(error.stderr or error.stdout)}"})
+    try:
+        python = environment(work, peer)
+    except subprocess.CalledProcessError as error:
+        return [{"peer": peer.name, "left_out": f"not installed: {_last(error.stderr or error.stdout)}"}]
+    found: list[dict[str, Any]] = []
+    for nodes, versions in sizes:
+        print(f"  asking {peer.name} at {nodes:,} nodes …", flush=True)
+        before = found[-1] if found else {}
+        size = {"peer": peer.name, "nodes": nodes}
+        if "left_out" in before:
+            found.append({**size, "left_out": "not tried: the size before took too long"})
             continue
-        found.append({"peer": peer.name, "question": peer.question, **largest(work, peer, python, nodes, versions)})
+        said = _too_slow(before, nodes)
+        found.append({**size, **({"left_out": said} if said else ask(work, peer, python, nodes, versions))})
     return found
+
+
+def _too_slow(before: dict[str, Any], nodes: int) -> str:
+    """Why a size is not tried: even in proportion it would pass the limits."""
+    if not before:
+        return ""
+    growth = nodes / before["nodes"]
+    for key, limit, what in (("slowest", LIMIT, "to answer"), ("filling", STEP_LIMIT, "to fill")):
+        if before[key] * growth > limit:
+            return f"not tried: {before['nodes']:,} nodes took {before[key]:.0f} s {what}"
+    return ""
 
 
 def environment(work: Path, peer: Peer) -> Path:
@@ -63,6 +96,7 @@ def environment(work: Path, peer: Peer) -> Path:
     folder = work / "environments" / peer.package
     python = folder / "bin" / "python"
     if not (folder / "done").is_file():
+        print(f"  installing {peer.package} …", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True)
         command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer.package]
@@ -71,55 +105,43 @@ def environment(work: Path, peer: Peer) -> Path:
     return python
 
 
-def largest(work: Path, peer: Peer, python: Path, nodes: int, versions: int) -> dict[str, Any]:
-    """What a peer took at the largest size that fits the budget."""
-    best: dict[str, Any] = {}
-    took = 0.0
-    sizes = [max(100, int(nodes * share) // 100 * 100) for share in SHARES]
-    for size in dict.fromkeys(sizes):
-        growth = size / best["nodes"] if best else 1.0
-        if took * growth > BUDGET:
-            return {**best, "stopped": f"{size:,} would take about {took * growth:,.0f} s or more"}
-        try:
-            best = ask(work, peer, python, size, versions)
-        except subprocess.TimeoutExpired:
-            return {**best, "stopped": f"{size:,} took more than {BUDGET:.0f} s"}
-        except subprocess.CalledProcessError as error:
-            said = _last(error.stderr or error.stdout)
-            return {**best, "stopped": f"{size:,}: {said}"} if best else {"error": said}
-        took = best["whole"]
-    return best
-
-
 def ask(work: Path, peer: Peer, python: Path, nodes: int, versions: int) -> dict[str, Any]:
-    """One run of a peer's script."""
+    """One size: fill, then ask, each in a process of its own."""
     folder = work / "peer"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    command = [str(python), str(HERE / peer.script), "--nodes", str(nodes), "--versions", str(versions)]
-    quiet = {
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1",
-        "DO_NOT_TRACK": "1",
-        "HOME": str(folder),
-    }
     try:
-        done = subprocess.run(
-            [*command, "--work", str(folder)],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=BUDGET,
-            cwd=folder,
-            env={**os.environ, **quiet},
-        )
+        filling, _ = _step("fill", STEP_LIMIT, folder, peer, python, nodes, versions)
+        _, printed = _step("ask", STEP_LIMIT, folder, peer, python, nodes, versions)
+    except subprocess.TimeoutExpired as error:
+        return {"left_out": f"stopped after {error.timeout:.0f} s"}
+    except subprocess.CalledProcessError as error:
+        return {"left_out": _last(error.stderr or error.stdout)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    line = next(one for one in reversed(done.stdout.splitlines()) if one.startswith("RESULT "))
+    line = next(one for one in reversed(printed.splitlines()) if one.startswith("RESULT "))
     result: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
-    figures = [*result["figures"].values(), result["setup"]]
-    return {**result, "whole": sum(wall for wall, _ in figures)}
+    return {**result, "filling": filling, "slowest": max(one["best"] for one in result["figures"])}
+
+
+def _step(
+    step: str, limit: float, folder: Path, peer: Peer, python: Path, nodes: int, versions: int
+) -> tuple[float, str]:
+    began = time.time()
+    options = {"nodes": nodes, "versions": versions, "work": folder, "began": began}
+    done = subprocess.run(
+        [
+            *(str(python), "-P", "-m", f"bench.peers.{peer.module}", step),
+            *(text for name, value in options.items() for text in (f"--{name}", str(value))),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        cwd=folder,
+        env={**os.environ, **QUIET, "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+    )
+    return time.time() - began, done.stdout
 
 
 def _last(text: str | None) -> str:
@@ -127,32 +149,52 @@ def _last(text: str | None) -> str:
     return lines[-1][:160] if lines else "no output"
 
 
-def show_peers(found: Sequence[dict[str, Any]], ours: dict[str, Any]) -> None:
-    """Print the peers beside soroi; what was measured at a smaller size is also scaled, and marked so."""
-    from graph import table
+# ── showing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    nodes = ours["nodes"]
+
+def show_peers(found: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]) -> None:
+    """Print the peers beside soroi, size by size; what a peer was not measured at is said, not estimated.
+
+    ``times`` is the ratio of the best wall seconds or of the CPU seconds, whichever is better for the peer.
+    """
+    head = ["", "s", "best s", "CPU s", "peak MiB", "us/node", "beside soroi's", "is", "times"]
+    for one in ours:
+        own = own_figures(one)
+        rows = [
+            [f"soroi: {name}", *_figures(figures, one["nodes"]), "", "", ""]
+            for name, figures in own.items()
+            if name.endswith((", warm", ", again"))
+        ]
+        for peer in found:
+            if peer.get("nodes", one["nodes"]) == one["nodes"]:
+                rows += _rows(peer, own)
+        table(f"Beside other tools, {one['nodes']:,} nodes", head, rows)
+
+
+def own_figures(one: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Soroi's figures of one size, by the name that the peers' scripts have for them."""
+    found: dict[str, dict[str, float]] = {}
+    for name, asked in one["shell"].items():
+        found[f"{name}, warm"] = one["warm"][name]
+        found |= {f"{name}, shell, {when}": took for when, took in asked.items()}
+    return found
+
+
+def _rows(peer: dict[str, Any], own: dict[str, dict[str, float]]) -> list[list[str]]:
+    if "left_out" in peer:
+        return [[f"{peer['peer']}: {peer['left_out']}", *[""] * 8]]
     rows = []
-    for name in ("status", "plan"):
-        one = ours["warm"][name]
-        figures = [f"{one['wall']:.3f}", f"{one['cpu']:.3f}", f"{ours['warm']['rss']:,.0f}"]
-        rows.append([f"soroi: {name}, warm", f"{nodes:,}", f"{ours['versions']:,}", *figures, "measured"])
-    for peer in found:
-        if "error" in peer:
-            rows.append([f"{peer['peer']}: {peer['error']}", "", "", "", "", "", "not measured"])
-            continue
-        title = f"{peer['peer']} {peer['version']}"
-        for what, (wall, cpu) in peer["figures"].items():
-            size = [f"{peer['nodes']:,}", f"{peer['versions']:,}"]
-            rows.append([f"{title}: {what}", *size, f"{wall:.3f}", f"{cpu:.3f}", f"{peer['rss']:,.0f}", "measured"])
-            if peer["nodes"] != nodes:
-                by = nodes / peer["nodes"]
-                scaled = [f"{nodes:,}", "", f"{wall * by:.3f}", f"{cpu * by:.3f}", "", f"SCALED x{by:.0f}"]
-                rows.append([f"  the same, if linear: {what}", *scaled])
-        if "stopped" in peer:
-            rows.append([f"  {peer['peer']} stopped: {peer['stopped']}", "", "", "", "", "", ""])
-    table("Beside other tools", ["", "nodes", "versions", "wall s", "CPU s", "peak MiB", ""], rows)
+    for one in peer["figures"]:
+        name = f"{peer['peer']} {peer['tool']}, {peer['versions']:,} versions: {one['what']}"
+        ratio = ["", "", ""]
+        if one["beside"]:
+            beside = own[one["beside"]]
+            times = min(one[key] / beside[key] for key in ("best", "cpu"))
+            ratio = [one["beside"], seconds(beside["best"]), f"{times:,.1f}x"]
+        rows.append([name, *_figures(one, peer["nodes"]), *ratio])
+    return rows
 
 
-if __name__ == "__main__":
-    sys.exit("run bench/graph.py --peers")
+def _figures(one: dict[str, float], nodes: int) -> list[str]:
+    times = [seconds(one["wall"]), seconds(one["best"]), seconds(one["cpu"])]
+    return [*times, f"{one['rss']:,.0f}", per_node(one["best"], nodes)]

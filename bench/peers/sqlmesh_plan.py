@@ -1,7 +1,8 @@
 """SQLMesh's plan: the difference between the models on disk and an environment, without applying it.
 
 The state is filled through SQLMesh's state store, as if all models had been planned and applied, because applying
-would make a table for every model; then every twentieth model's query is changed on disk and the plan is asked for.
+would make a table for every model. The plan is asked for with nothing changed, and with one model changed on disk.
+SQLMesh keeps its own cache of loaded models beside them, and it is warm.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-import sqlmesh
-from common import arguments, repeated, report, shape, timed
+import sqlmesh  # type: ignore[import-not-found]
 from sqlmesh import Context
-from sqlmesh.core.config import Config, GatewayConfig, ModelDefaultsConfig
-from sqlmesh.core.config.connection import DuckDBConnectionConfig
-from sqlmesh.core.console import NoopConsole, set_console
-from sqlmesh.core.environment import Environment
-from sqlmesh.core.snapshot import SnapshotChangeCategory
-from sqlmesh.utils.date import now_timestamp
+from sqlmesh.core.config import Config, GatewayConfig, ModelDefaultsConfig  # type: ignore[import-not-found]
+from sqlmesh.core.config.connection import DuckDBConnectionConfig  # type: ignore[import-not-found]
+from sqlmesh.core.console import NoopConsole, set_console  # type: ignore[import-not-found]
+from sqlmesh.core.environment import Environment  # type: ignore[import-not-found]
+from sqlmesh.core.snapshot import SnapshotChangeCategory  # type: ignore[import-not-found]
+from sqlmesh.utils.date import now_timestamp  # type: ignore[import-not-found]
+
+from bench.peers.common import Report, read_task, shape
+
+BATCH = 1_000
+"""Snapshots recorded by one call."""
 
 
 def name(place: int) -> str:
@@ -38,22 +43,16 @@ def text(place: int, producers: Sequence[int], factor: int) -> str:
     return f"{head}{select}\nFROM {name(producers[0])} AS t0{joins}\n"
 
 
-def write(folder: Path, graph: Sequence[Sequence[int]]) -> None:
-    """All models as files."""
+def write(folder: Path, places: Sequence[int], graph: Sequence[Sequence[int]], factor: int) -> None:
+    """Some models as files."""
     models = folder / "models"
-    models.mkdir(parents=True)
-    for place, producers in enumerate(graph):
-        (models / f"model_{place:06d}.sql").write_text(text(place, producers, 2))
-
-
-def edit(folder: Path, graph: Sequence[Sequence[int]]) -> None:
-    """Change every twentieth model."""
-    for place in range(7, len(graph), 20):
-        (folder / "models" / f"model_{place:06d}.sql").write_text(text(place, graph[place], 3))
+    models.mkdir(parents=True, exist_ok=True)
+    for place in places:
+        (models / f"model_{place:06d}.sql").write_text(text(place, graph[place], factor))
 
 
 def load(folder: Path) -> Context:
-    """The models on disk, as a new process reads them (SQLMesh's own cache beside them may help)."""
+    """The models on disk."""
     connection = DuckDBConnectionConfig(database=str(folder / "state.db"))
     config = Config(
         gateways={"": GatewayConfig(connection=connection)},
@@ -68,9 +67,9 @@ def apply(context: Context) -> None:
     snapshots = list(context.snapshots.values())
     for snapshot in snapshots:
         snapshot.categorize_as(SnapshotChangeCategory.BREAKING)
-    now = now_timestamp()
     state = context.state_sync
-    state.push_snapshots(snapshots)
+    for start in range(0, len(snapshots), BATCH):
+        state.push_snapshots(snapshots[start : start + BATCH])
     for snapshot in snapshots:
         snapshot.version = snapshot.version or snapshot.fingerprint.to_version()
     environment = Environment(
@@ -79,7 +78,7 @@ def apply(context: Context) -> None:
         start_at="2026-01-01",
         end_at="2026-01-02",
         plan_id="first",
-        finalized_ts=now,
+        finalized_ts=now_timestamp(),
     )
     state.promote(environment)
     state.finalize(environment)
@@ -92,34 +91,31 @@ def plan(context: Context) -> int:
     return len(made.directly_modified) + sum(len(one) for one in made.indirectly_modified.values())
 
 
+def ask(folder: Path, graph: Sequence[Sequence[int]], began: float) -> None:
+    """Plan with nothing changed, then with one model changed."""
+    report = Report(sqlmesh.__version__, len(graph))
+    context = report.once("load the models, with its cache", "", lambda: load(folder))
+    assert plan(context) == 0
+    report.new_process("new process: plan, nothing changed", "plan, shell, again", began)
+    report.repeated("plan, nothing changed", "plan, warm", lambda: plan(context))
+    write(folder, [len(graph) - 3], graph, 3)
+    report.once("refresh after one change", "", context.refresh)
+    assert plan(context) > 0
+    report.repeated("plan, one changed", "plan, warm", lambda: plan(context))
+    report.print()
+
+
 def main() -> None:
-    """Record, edit, then ask."""
+    """Do one step."""
     logging.disable(logging.WARNING)
     set_console(NoopConsole())
-    options = arguments(__doc__ or "")
-    graph = shape(options.nodes)
-    folder = options.work / f"sqlmesh-{options.nodes}"
-    write(folder, graph)
-    first_load, context = timed(lambda: load(folder))
-    setup, _ = timed(lambda: apply(context))
-    context.close()
-    edit(folder, graph)
-    again, context = timed(lambda: load(folder))
-    first, changed = timed(lambda: plan(context))
-    print(f"changed: {changed}")
-    report(
-        version=sqlmesh.__version__,
-        setup=[one + other for one, other in zip(setup, first_load, strict=True)],
-        nodes=options.nodes,
-        versions=options.nodes,
-        figures={
-            "load the models, without its cache": first_load,
-            "load the models after edits, with its cache": again,
-            "plan, first": first,
-            "plan, again": repeated(lambda: plan(context)),
-        },
-        status="plan, again",
-    )
+    task = read_task()
+    graph, folder = shape(task.nodes), task.work / "sqlmesh"
+    if task.step == "ask":
+        ask(folder, graph, task.began)
+        return
+    write(folder, range(len(graph)), graph, 2)
+    apply(load(folder))
 
 
 if __name__ == "__main__":
