@@ -25,7 +25,7 @@ from bench.storming.world import CLOCK, STRENGTHS, World, build, prepare
 KILLED = ("processes", "postgresql", "objects")
 """What can be killed."""
 
-ROUND = 6
+ROUND = 12
 """Kills of a round, before all that is left is killed."""
 
 SOON = 0.4

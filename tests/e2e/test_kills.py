@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KILLS = {"processes": 25, "postgresql": 12, "objects": 4}
+KILLS = {"processes": 25, "postgresql": 10, "objects": 2}
 
 pytestmark = pytest.mark.e2e
 

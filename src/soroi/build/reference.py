@@ -11,6 +11,7 @@ from soroi.store import StagingState, Transaction, VersionHead, VersionRecord
 
 PRODUCTION = "production"
 _SETS = 8
+_RECORDS = 2000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -23,6 +24,9 @@ class Remembered:
 
     sources: dict[str, frozenset[str]] = field(default_factory=dict)
     """Ids of the source versions that each version rests on."""
+
+    records: dict[str, VersionRecord] = field(default_factory=dict)
+    """Some whole records, by id."""
 
     resting: dict[frozenset[str], dict[str, VersionHead]] = field(default_factory=dict)
     """For some sets of versions, the newest of each node that they rest on."""
@@ -41,7 +45,9 @@ class VersionIndex:
         self._remembered = remembered or Remembered()
         self._heads = self._remembered.heads
         self._sources = self._remembered.sources
-        self._records: dict[str, VersionRecord] = {}
+        if len(self._remembered.records) > _RECORDS:
+            self._remembered.records.clear()
+        self._records = self._remembered.records
 
     def load(self, ids: Iterable[str]) -> None:
         """Read versions and all that they rest on, at once."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Column, Select, select, tuple_
 
 from soroi.store.schema import FOUND_BY, versions
 from soroi.store.sql import Bound
@@ -51,14 +53,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """At most so many."""
 
 
-def wanted_ids(bound: Bound, wanted: Wanted) -> Select[tuple[str]]:
-    """The query for the ids of the versions that are looked for, by time of building, newest first.
+def wanted_rows(bound: Bound, wanted: Wanted, columns: Sequence[Column[Any]]) -> Select[Any]:
+    """The query for the versions that are looked for, by time of building, newest first.
 
     Args:
         bound: A transaction on the project.
         wanted: Which.
+        columns: What of them.
     """
-    query = select(versions.c.id).where(versions.c.project == bound.project)
+    query = select(*columns).where(versions.c.project == bound.project)
     for name in FOUND_BY:
         value = getattr(wanted, name)
         if value is not None:

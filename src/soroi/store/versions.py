@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Row, func, select
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store.finding import Wanted, wanted_ids
+from soroi.store.finding import Wanted, wanted_rows
 from soroi.store.records import EdgeRecord, VersionHead, VersionRecord
 from soroi.store.schema import edges, versions
 from soroi.store.sql import Bound, without
@@ -90,9 +90,8 @@ class Versions:
         Args:
             wanted: What is known of them.
         """
-        ids = [row.id for row in self._bound.rows(wanted_ids(self._bound, wanted))]
-        heads = self.heads(ids)
-        return [heads[one] for one in ids]
+        rows = self._bound.rows(wanted_rows(self._bound, wanted, _HEAD))
+        return self._heads(rows, [row.id for row in rows])
 
     def all(self) -> list[VersionRecord]:
         """All versions of the project, newest first."""
