@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tests.cli.commands import Run
 
+from soroi.base.errors import ForbiddenError
+from soroi.base.runtime import Runtime
 from soroi.cli.main import main
 from soroi.project import open_project
 
@@ -54,6 +56,16 @@ def test_a_rollout_from_its_beginning_to_its_end(run: Run, rolling: Path) -> Non
     assert [(one["id"], one["status"]) for one in listed] == [(started.data["id"], "done")]
     assert run("rollout", "status", *there).data["status"] == "done"
     assert "canary of" in run("rollout", "status", "--project", rolling).out
+
+
+def test_who_may_not_release_may_not_let_a_rollout_release_by_itself(rolling: Path) -> None:
+    with open_project(rolling, runtime=Runtime(actor="ann")) as project:
+        project.roles.grant("bob", "rollout", environment="production")
+    with open_project(rolling, runtime=Runtime(actor="bob")) as project:
+        with pytest.raises(ForbiddenError, match="release"):
+            project.rollout(key="ticket_id", advance="auto")
+        assert not project.rollouts()
+        assert project.rollout(key="ticket_id")
 
 
 def test_an_aborted_rollout_leaves_the_head_where_it_was(run: Run, rolling: Path) -> None:

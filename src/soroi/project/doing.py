@@ -13,6 +13,8 @@ from soroi.build.request import BuildRequest
 from soroi.build.status import statuses
 from soroi.project.approving import differing
 from soroi.project.gating import Gating
+from soroi.project.looking import Looking
+from soroi.project.moments import moment
 from soroi.release import (
     LOADS,
     ReleaseOutcome,
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from soroi.build.executor import Executor
     from soroi.build.result import RunResult
     from soroi.build.run import Progress
-from soroi.project.looking import Looking
-from soroi.project.moments import moment
 
 
 class Doing(Looking):

@@ -11,20 +11,18 @@ from soroi.base.memory import collecting_later
 from soroi.build.reference import PRODUCTION
 from soroi.build.status import NodeStatus, statuses
 from soroi.govern import Asked, Between, LiveAt, Log, live_at, read_log
+from soroi.project.moments import moment, some_moment
+from soroi.project.opened import Opened
 from soroi.project.render import StatusTable, VersionTable
 from soroi.release.manifest import Manifest, read_manifest
 from soroi.release.what_if import WhatIf, what_if
-from soroi.store import (
-    VersionRecord,
-)
+from soroi.store import VersionRecord
 
 if TYPE_CHECKING:
     import polars as pl
 
     from soroi.drawing import Drawing
     from soroi.project.trace import TraceTree
-from soroi.project.moments import moment, some_moment
-from soroi.project.opened import Opened
 
 
 class Looking(Opened):

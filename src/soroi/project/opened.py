@@ -21,19 +21,11 @@ from soroi.project.approving import differing
 from soroi.project.declarations import Declarations
 from soroi.project.parts import part_values
 from soroi.project.recorded import RecordedCode
-from soroi.release import (
-    StepReport,
-    check_step,
-)
+from soroi.release import StepReport, check_step
 from soroi.release.identity import TOKEN, acting_by
 from soroi.release.manifest import out_of_step, read_manifest
 from soroi.release.roles import require
-from soroi.store import (
-    Store,
-    StoreConfig,
-    Transaction,
-    open_store,
-)
+from soroi.store import Store, StoreConfig, Transaction, open_store
 
 if TYPE_CHECKING:
     from soroi.drawing import Drawing

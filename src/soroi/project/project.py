@@ -14,6 +14,7 @@ from soroi.base.runtime import Runtime
 from soroi.build.reference import PRODUCTION
 from soroi.codebase import find_project, read_config
 from soroi.project.approving import approve_case, differing, list_approvals, read_case
+from soroi.project.doing import Doing
 from soroi.project.governing import Audit, Keys, Roles, Tokens
 from soroi.project.housekeeping import Housekeeping
 from soroi.project.listing import Listing
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from soroi.project.rolling import Rollout
     from soroi.release.rollout import Guard
     from soroi.store import RolloutRecord
-from soroi.project.doing import Doing
 
 
 class Project(Housekeeping, Doing, Shown):

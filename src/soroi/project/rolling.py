@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from soroi.base.display import Display, Shown
 from soroi.base.errors import OutOfStepError, RefusedError, UnknownNameError
+from soroi.project.approving import differing
 from soroi.project.listing import Listing, when
 from soroi.release.manifest import Manifest, read_manifest
 from soroi.release.rollout import BASE, Guard, RolloutPlan
@@ -161,6 +162,9 @@ def begin(
                 hint="soroi release",
             )
         base, challenger = read_manifest(tx, head.manifest), read_manifest(tx, manifest or str(staged))
+        changed = differing(tx, head.manifest, challenger)
+    if plan.advance == "auto":  # its last step releases with nobody there to be asked
+        project._require("release", environment, lambda: changed)
     asked = _asked(project, base, challenger, plan.guards)
     begun = Begun(environment, challenger.id, plan, asked, reason)
     return Rollout(project, start_rollout(project.store, begun, project.runtime).id)

@@ -211,6 +211,8 @@ def promote(
 ) -> ReleaseOutcome:
     """Make a sealed manifest live that need not be the staged one, through all gates of a release.
 
+    Whether the actor may do so is for the caller to ask.
+
     Args:
         store: The store.
         manifest: The manifest, such as the challenger of a rollout.
@@ -222,7 +224,6 @@ def promote(
 
     Raises:
         RefusedError: A gate does not hold. Nothing is changed but the verdicts on record.
-        ForbiddenError: The actor may not release there.
         ConflictError: Somebody else moved the head meanwhile.
     """
     move = _Move(manifest, head, head.environment, reason, asks or Asks(), None, promotes=True)
