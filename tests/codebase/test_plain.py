@@ -321,6 +321,6 @@ def test_a_deep_expression_is_refused_and_breaks_nothing(tmp_path: Path) -> None
 
 def test_a_long_chain_of_methods_is_checked_at_once(tmp_path: Path) -> None:
     write(tmp_path, "import polars as pl\nVALUE = pl.when(True)" + ".then(1).when(True)" * 30 + ".then(2).otherwise(3)")
-    before = time.perf_counter()
+    before = time.process_time()
     assert reason(tmp_path) is None
-    assert time.perf_counter() - before < 5
+    assert time.process_time() - before < 5

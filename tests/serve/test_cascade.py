@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tests.patience import patiently
 from tests.serve.conftest import Shop
 from tests.serve.serving_project import visit
 
@@ -136,22 +137,30 @@ def test_a_model_that_raises_is_passed_over(shop: Shop, act: Any, reason: str) -
 
 def test_an_answer_comes_in_time_though_a_model_hangs(shop: Shop) -> None:
     with_scorers(shop, hang, None, deadline=0.15)
-    begun = time.perf_counter()
-    (answer,) = ask(shop, visit(amount=2.0))
-    assert time.perf_counter() - begun < 0.6  # a busy machine; the measured figure is in the step itself
-    assert path(answer) == [("quick_cut", "late"), ("careful_cut", "late"), ("large", "answered")]
-    assert answer.path[0].milliseconds == pytest.approx(120, abs=60)
-    assert answer.path[1].reason == "no time was left to ask it"
-    assert answer.action == "check"
+
+    def attempt() -> None:
+        begun = time.perf_counter()
+        (answer,) = ask(shop, visit(amount=2.0))
+        assert time.perf_counter() - begun < 0.6  # the measured figure is in the step itself
+        assert path(answer) == [("quick_cut", "late"), ("careful_cut", "late"), ("large", "answered")]
+        assert answer.path[0].milliseconds == pytest.approx(120, abs=60)
+        assert answer.path[1].reason == "no time was left to ask it"
+        assert answer.action == "check"
+
+    patiently(attempt)
 
 
 def test_an_answer_comes_in_time_though_a_model_holds_the_interpreter(shop: Shop) -> None:
     with_scorers(shop, spin, None, deadline=0.15)
-    begun = time.perf_counter()
-    (answer,) = ask(shop, visit(amount=2.0))
-    assert time.perf_counter() - begun < 0.6
-    assert path(answer)[:2] == [("quick_cut", "late"), ("careful_cut", "late")]
-    assert answer.path[-1].kind in ("rule", "fail_safe")  # whichever got a turn while the other thread spins
+
+    def attempt() -> None:
+        begun = time.perf_counter()
+        (answer,) = ask(shop, visit(amount=2.0))
+        assert time.perf_counter() - begun < 0.6
+        assert path(answer)[:2] == [("quick_cut", "late"), ("careful_cut", "late")]
+        assert answer.path[-1].kind in ("rule", "fail_safe")  # whichever got a turn while the other thread spins
+
+    patiently(attempt)
 
 
 def test_a_rule_that_hangs_is_cut_off_too_and_what_it_said_before_counts(shop: Shop) -> None:
@@ -160,11 +169,15 @@ def test_a_rule_that_hangs_is_cut_off_too_and_what_it_said_before_counts(shop: S
             time.sleep(1.0)
         return False
 
-    with_scorers(shop, explode, explode, deadline=0.2, rules=(RulePart("slow", slow),))
-    first, hanging, after = ask(shop, visit(items=3), visit(items=1), visit(items=3))
-    models = [("quick_cut", "raised"), ("careful_cut", "raised")]
-    assert path(first) == [*models, ("slow", "answered")]
-    assert path(hanging) == path(after) == [*models, ("slow", "late"), ("fail_safe", "answered")]
+    with_scorers(shop, explode, explode, deadline=0.4, rules=(RulePart("slow", slow),))
+
+    def attempt() -> None:
+        first, hanging, after = ask(shop, visit(items=3), visit(items=1), visit(items=3))
+        models = [("quick_cut", "raised"), ("careful_cut", "raised")]
+        assert path(first) == [*models, ("slow", "answered")]
+        assert path(hanging) == path(after) == [*models, ("slow", "late"), ("fail_safe", "answered")]
+
+    patiently(attempt)
 
 
 @pytest.mark.parametrize(

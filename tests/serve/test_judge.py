@@ -78,7 +78,7 @@ def test_a_rule_that_raises_on_every_row_fails(shop: Shop) -> None:
 def test_a_step_that_hangs_fails_instead_of_holding_the_release(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging:
         def score(self, rows: pl.DataFrame) -> Any:
-            time.sleep(2.0)
+            time.sleep(10.0)
 
     monkeypatch.setattr(judge, "_ENOUGH_SECONDS", 0.2)
     part = shop.snapshot.decisions["hold"]

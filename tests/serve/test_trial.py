@@ -123,7 +123,7 @@ def test_rows_that_the_challenger_alone_refuses_are_answered_by_the_base(shop: S
 
 
 def slow(row: Any) -> bool:
-    time.sleep(0.25)
+    time.sleep(0.5)
     return True
 
 
@@ -147,9 +147,8 @@ def test_a_slow_or_broken_shadow_delays_and_changes_nothing(shop: Shop) -> None:
     part = shop.snapshot.decisions["check"]
     rule = type(part.rules[0])("slow", slow)
     try_out(shop, replace(TRYING, is_shadow=True, share=1.0), steps=(), rules=(rule,))
-    begun = time.perf_counter()
     answers = [shop.engine.decide("check", [visit(visit=f"{n}")])[0] for n in range(3)]
-    assert time.perf_counter() - begun < 0.25 * 3
+    assert sum(one["arm"] == "shadow" for one in shop.records()) < 3  # the answers did not wait for all of theirs
     assert all(one.path[-1].kind == "model" for one in answers)
     shop.engine.shadows.drain()
     shadows = [one for one in shop.records() if one["arm"] == "shadow"]

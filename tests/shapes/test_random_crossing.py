@@ -74,6 +74,7 @@ def history(folder: Path, seed: int) -> int:
                 helper = chance.choice(sorted(shape.helpers))
                 shape = shape.with_helper(helper, scale=chance.choice(["1.0", "2.5", "4.0 / 2"]))
             shape.write(written.folder)
+            written.project.reload()
             changed += check_against_the_truth(written)
         last = written.attempt().versions
         written.project.stage(*last.keys() & set(shape.of_kind(*ANSWERING)))

@@ -85,11 +85,11 @@ def test_a_frame_that_is_half_written_is_given_once_it_is_whole(tmp_path: Path) 
 def test_looking_again_does_not_read_the_rest_again(tmp_path: Path) -> None:
     log, tail = AnswerLog(tmp_path), AnswerTail(tmp_path, NOW)
     log.append([answer(n) for n in range(20_000)])
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(tail.look().answers) == 20_000
-    first = time.perf_counter() - begun
-    begun = time.perf_counter()
+    first = time.process_time() - begun
+    begun = time.process_time()
     for _ in range(10):
         assert tail.look().answers == []
-    assert time.perf_counter() - begun < first
+    assert time.process_time() - begun < first
     log.close()
