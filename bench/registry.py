@@ -5,8 +5,9 @@
 A company of some nodes (bench/company.py) gets a recorded past (bench/history.py); then each operation is repeated,
 and its median and 99th percentile are told. MLflow gets as many registered models and versions on the same kind of
 database, the same server for PostgreSQL, and is asked for what comes nearest. MLflow knows no set of models that
-belong together: staging and releasing one is as many moves of an alias, which are not one change. ``--work`` keeps
-MLflow's environment.
+belong together: staging and releasing one is as many moves of an alias, which are not one change. The two are asked in
+turns, a part of the calls at a time, so that what else the machine does troubles both alike. ``--work`` keeps MLflow's
+environment.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -37,14 +38,14 @@ from bench.company import AREA, write_company
 from bench.history import History
 from bench.peers.runner import PEERS, QUIET, ROOT, environment
 from bench.tables import table
-from bench.timing import timed
+from bench.timing import Often, figures, taken
 from soroi.base.reason import Reason
 from soroi.base.runtime import Runtime
 from soroi.codebase import read_config
 from soroi.project import Project
 from soroi.release import LOADS
 from soroi.rules import Finding
-from soroi.store import VersionHead, Wanted
+from soroi.store import VersionLine, Wanted
 
 GOAL = 0.1
 """Seconds that every operation may take, at the 99th percentile."""
@@ -52,8 +53,18 @@ GOAL = 0.1
 TIMES = 10.0
 """How many times as long MLflow may take."""
 
+ROUNDS = 4
+"""Turns in which the two are asked."""
+
 PAGE = 100
 """Versions on a page of a list."""
+
+
+WARM, ENOUGH = 3, 15.0
+"""Calls of each operation that are not counted, and seconds after which it is not repeated any more."""
+
+Figures = dict[str, dict[str, float]]
+"""What :func:`bench.timing.figures` gives, by name of the operation."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +126,18 @@ def measure(place: Place, folder: Path, given: argparse.Namespace) -> dict[str, 
         asked = Asked(project, given.repeats)
         if given.profile:
             asked.profile(given.profile)
-        ours, of_a_set = asked.figures(), len(asked.generations[0])
-    theirs = {} if given.no_peer else ask_mlflow(place, folder, given, of_a_set)
-    return {"versions": given.versions, "nodes": given.nodes, "set": of_a_set, "soroi": ours, "mlflow": theirs}
+        of_a_set = len(asked.generations[0])
+        with nobody() if given.no_peer else mlflow(place, folder, given, of_a_set) as peer:
+            ours, theirs = asked.figures(peer)
+    told = {"mlflow version": peer.version if peer else None, "load": os.getloadavg()[0]}
+    return {
+        "versions": given.versions,
+        "nodes": given.nodes,
+        "set": of_a_set,
+        **told,
+        "soroi": ours,
+        "mlflow": theirs,
+    }
 
 
 class Asked:
@@ -137,7 +157,7 @@ class Asked:
         self._chance = random.Random(1)
         self._nodes = [node.name for node in project.graph]
         with project.store.catalogue.read() as tx:
-            self._all = tx.versions.find(Wanted(limit=1_000_000))
+            self._all = tx.versions.lines(Wanted(limit=1_000_000))
         self.generations = self._sets()
 
     def _sets(self) -> list[list[str]]:
@@ -148,13 +168,24 @@ class Asked:
                 by_node.setdefault(one.node, []).append(one.id)
         return [list(several) for several in zip(*by_node.values(), strict=True)]
 
-    def figures(self) -> dict[str, dict[str, float]]:
-        """Every operation, by name."""
-        found = {}
+    def figures(self, peer: Mlflow | None) -> tuple[Figures, Figures]:
+        """Every operation, by name: ours, and the peer's of those that it has."""
+        ours: Figures = {}
+        theirs: Figures = {}
         for name, (call, draw, times) in self.operations().items():
-            found[name] = timed(call, draw, times)
-            print(f"  {name}: {1000 * found[name]['p50']:.1f} ms, p99 {1000 * found[name]['p99']:.1f} ms", flush=True)
-        return found
+            own, other = list[float](), list[float]()
+            for place in range(ROUNDS):
+                often = Often(times // ROUNDS, least=2, enough=ENOUGH / ROUNDS, warm=WARM if place == 0 else 0)
+                own += taken(call, draw, often)
+                if peer is not None and name in peer.operations:
+                    other += peer.ask(name, often)
+            ours[name] = figures(own)
+            if other:
+                theirs[name] = figures(other)
+            told = f"; MLflow {1000 * theirs[name]['p50']:.1f} ms" if other else ""
+            took = f"{1000 * ours[name]['p50']:.2f} ms, p99 {1000 * ours[name]['p99']:.1f} ms"
+            print(f"  {name}: {took}{told}", flush=True)
+        return ours, theirs
 
     def profile(self, name: str) -> None:
         """Print what takes the time in an operation."""
@@ -185,17 +216,17 @@ class Asked:
         asked["by kind and time"] = (lambda one: self._find(kind=one.kind, until=one.at), some, many)
         asked["head of a node"] = (lambda one: project.manifest().picks.get(one), lambda: self._nodes[0], many)
         asked["heads"] = (lambda _: project.manifest().picks, lambda: None, many)
-        asked["stage one"] = (project.stage, self._one, few)
-        asked["stage a set"] = (lambda one: project.stage(*one), self._set, few)
+        asked["stage one"] = (self._seal, self._one, few)
+        asked["stage a set"] = (self._seal, self._set, few)
         asked["release a set"] = (lambda _: project.release(), self._staged, few)
         asked["roll back a set"] = (lambda _: project.rollback(), lambda: None, few)
         return asked
 
-    def _find(self, **wanted: Any) -> list[VersionHead]:
-        with self._project.store.catalogue.read() as tx:
-            return tx.versions.find(Wanted(limit=PAGE, **wanted))
+    def _find(self, **wanted: Any) -> list[VersionLine]:
+        with self._project.store.catalogue.glance() as tx:
+            return tx.versions.lines(Wanted(limit=PAGE, **wanted))
 
-    def _some(self) -> VersionHead:
+    def _some(self) -> VersionLine:
         return self._chance.choice(self._all)
 
     def _field(self, name: str) -> Callable[[], dict[str, Any]]:
@@ -205,44 +236,95 @@ class Asked:
 
         return draw
 
-    def _one(self) -> str:
-        """A decision: it binds late, so that the set stays in step."""
-        return self._chance.choice(self._chance.choice(self.generations)[-10:])
+    def _one(self) -> list[str]:
+        """Features of the same definition as those that are staged, so that the set stays in step and is sealed."""
+        newer = self.generations[len(self.generations) // 2 + 1 :] or self.generations[-1:]
+        return [self._chance.choice([one for one in self._chance.choice(newer) if one.startswith("features")])]
 
     def _set(self) -> list[str]:
         return self._chance.choice(self.generations)
 
     def _staged(self) -> None:
-        self._project.stage(*self._set())
+        self._seal(self._set())
+
+    def _seal(self, versions: list[str]) -> None:
+        done = self._project.stage(*versions)
+        if done.manifest is None:
+            raise RuntimeError(f"not sealed: {done.report.reasons[0].text}")
 
 
-def ask_mlflow(place: Place, folder: Path, given: argparse.Namespace, of_a_set: int) -> dict[str, dict[str, float]]:
-    """The same of MLflow, in an environment of its own; nothing when it cannot be installed or does not answer."""
-    peer = PEERS["mlflow"]
+class Mlflow:
+    """MLflow's registry in a process of its own, filled, and asked one operation at a time.
+
+    Args:
+        process: The process.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        told = self._answer()
+        self.version: str = told["version"]
+        self.operations: set[str] = set(told["operations"])
+
+    def ask(self, name: str, often: Often) -> list[float]:
+        """Seconds of each call of an operation."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([name, asdict(often)]) + "\n")
+        self._process.stdin.flush()
+        found: list[float] = self._answer()
+        return found
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("ANSWER "):
+                return json.loads(line.removeprefix("ANSWER "))
+        raise RuntimeError("MLflow's process has ended")
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """No peer."""
+    yield None
+
+
+@contextmanager
+def mlflow(place: Place, folder: Path, given: argparse.Namespace, of_a_set: int) -> Iterator[Mlflow | None]:
+    """MLflow in an environment of its own; nothing when it cannot be installed or does not start."""
+    peer, log = PEERS["mlflow"], folder / "mlflow.log"
     try:
         python = environment(given.work or folder, peer)
         drivers = folder / "drivers"
         install = [str(python), "-m", "pip", "install", "--quiet", "--target", str(drivers), "psycopg[binary]"]
         subprocess.run(install, check=True, capture_output=True, text=True)
-        print("  asking MLflow …", flush=True)
-        done = subprocess.run(
-            [
-                *(str(python), "-P", "-m", "bench.peers.mlflow_operations", "--address", place.theirs),
-                *("--nodes", str(given.nodes), "--versions", str(given.versions // given.nodes)),
-                *("--repeats", str(given.repeats), "--set", str(of_a_set)),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            env={**os.environ, **QUIET, "HOME": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{drivers}"},
-        )
     except subprocess.CalledProcessError as error:
         print(f"  MLflow is left out: {(error.stderr or error.stdout).strip()[-2000:]}", flush=True)
-        return {}
-    line = next(one for one in reversed(done.stdout.splitlines()) if one.startswith("RESULT "))
-    figures: dict[str, dict[str, float]] = json.loads(line.removeprefix("RESULT "))["figures"]
-    return figures
+        yield None
+        return
+    command = [
+        *(str(python), "-P", "-m", "bench.peers.mlflow_operations", "--address", place.theirs),
+        *("--nodes", str(given.nodes), "--versions", str(given.versions // given.nodes), "--set", str(of_a_set)),
+    ]
+    surroundings = {**os.environ, **QUIET, "HOME": str(folder), "PYTHONPATH": f"{ROOT}{os.pathsep}{drivers}"}
+    pipe = subprocess.PIPE
+    began = time.perf_counter()
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=errors, text=True, cwd=folder, env=surroundings
+        ) as process,
+    ):
+        try:
+            found = Mlflow(process)
+            print(f"  filled MLflow {found.version} in {time.perf_counter() - began:.0f} s", flush=True)
+        except RuntimeError:
+            print(f"  MLflow is left out: {log.read_text()[-2000:]}", flush=True)
+            yield None
+            return
+        try:
+            yield found
+        finally:
+            process.kill()
 
 
 def show(found: dict[str, Any]) -> None:
@@ -257,11 +339,16 @@ def show(found: dict[str, Any]) -> None:
         rows.append([name, *cells, *[""] * (7 - len(cells))])
     head = ["milliseconds", "p50", "p99", "under 100", "MLflow p50", "p99", "times", "10x"]
     title = f"{found['back end']}: {found['versions']:,} versions of {found['nodes']:,} nodes, sets of {found['set']}"
-    table(f"{title}, load {os.getloadavg()[0]:.1f}", head, rows)
+    missed = [
+        *(f"{row[0]}: p99 {row[2]} ms" for row in rows if row[3] == "missed"),
+        *(f"{row[0]}: only {row[6]}" for row in rows if row[7] == "missed"),
+    ]
+    table(f"{title}, load {found['load']:.1f}", head, rows)
+    print("missed: " + "; ".join(missed) if missed else "every goal is met", flush=True)
 
 
 def _ms(value: float) -> str:
-    return f"{1000 * value:.1f}"
+    return f"{1000 * value:.2f}" if value < 0.001 else f"{1000 * value:.1f}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 It is filled through MLflow's own tables and then only asked through ``MlflowClient``. A set of models that belong
 together is staged and released by moving an alias of each, one after another: MLflow knows no set.
+
+It is asked for one operation at a time, so that bench/registry.py can ask both registries in turns: each line that it
+reads is ``[operation, how often]``, and the line behind ``ANSWER`` that it prints holds the seconds of each call.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +25,7 @@ from mlflow.store.model_registry.dbmodels.models import (  # type: ignore[import
 )
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore  # type: ignore[import-not-found]
 
-from bench.timing import timed
+from bench.timing import Often, taken
 
 PAGE = 100
 
@@ -55,14 +59,13 @@ def fill(address: str, models: int, versions: int) -> None:
             session.add(SqlRegisteredModelAlias(name=model, alias="production", version=versions))
 
 
-def ask(models: int, versions: int, repeats: int, of_a_set: int) -> dict[str, dict[str, float]]:
-    """Time every operation."""
-    client, chance = MlflowClient(), random.Random(1)
-    found: dict[str, dict[str, float]] = {}
+Operation = tuple[Callable[[Any], Any], Callable[[], Any]]
+"""What is done, and what draws that with which it is done."""
 
-    def each(what: str, call: Callable[[Any], Any], draw: Callable[[], Any], times: int = repeats) -> None:
-        found[what] = timed(call, draw, times)
-        print(f"{what}: {1000 * found[what]['p50']:.1f} ms", flush=True)
+
+def operations(models: int, versions: int, of_a_set: int) -> dict[str, Operation]:
+    """What can be asked for, by the name that it has in bench/registry.py."""
+    client, chance = MlflowClient(), random.Random(1)
 
     def search(query: str, order: str = "version_number DESC") -> Any:
         return client.search_model_versions(query, max_results=PAGE, order_by=[order])
@@ -80,32 +83,40 @@ def ask(models: int, versions: int, repeats: int, of_a_set: int) -> dict[str, di
 
         return move
 
-    each("list a node", lambda one: search(f"name='{one}'"), model)
-    each("list all", lambda _: search("", "creation_timestamp DESC"), model)
-    each("by id", lambda one: client.get_model_version(*one), lambda: (model(), str(version())))
-    each("by run", lambda one: search(f"run_id='{one}'"), lambda: f"run_{version() - 1:08d}")
     source = "source_path='s3://bucket/{}/{}'"
-    each("by output", search, lambda: source.format(model(), version() - 1))
-    each("head of a node", lambda one: client.get_model_version_by_alias(one, "production"), model)
-    each("heads", lambda _: client.search_registered_models(max_results=1_000), model)
-    each("stage one", alias("staging", 1), version)
-    few = max(repeats // 10, 10)
-    each("stage a set", alias("staging", of_a_set), version, few)
-    each("release a set", alias("production", of_a_set), version, few)
-    return found
+    return {
+        "list a node": (lambda one: search(f"name='{one}'"), model),
+        "list all": (lambda _: search("", "creation_timestamp DESC"), model),
+        "by id": (lambda one: client.get_model_version(*one), lambda: (model(), str(version()))),
+        "by run": (lambda one: search(f"run_id='{one}'"), lambda: f"run_{version() - 1:08d}"),
+        "by output": (search, lambda: source.format(model(), version() - 1)),
+        "head of a node": (lambda one: client.get_model_version_by_alias(one, "production"), model),
+        "heads": (lambda _: client.search_registered_models(max_results=1_000), model),
+        "stage one": (alias("staging", 1), version),
+        "stage a set": (alias("staging", of_a_set), version),
+        "release a set": (alias("production", of_a_set), version),
+    }
 
 
 def main() -> None:
-    """Fill, ask, and print the figures as the last line."""
+    """Fill, then answer until no more is asked."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
-    for one in ("nodes", "versions", "repeats", "set"):
+    for one in ("nodes", "versions", "set"):
         parser.add_argument(f"--{one}", type=int, required=True)
     given = parser.parse_args()
     mlflow.set_tracking_uri(given.address)
     fill(given.address, given.nodes, given.versions)
-    figures = ask(given.nodes, given.versions, given.repeats, given.set)
-    print("\nRESULT " + json.dumps({"tool": mlflow.__version__, "figures": figures}), flush=True)
+    known = operations(given.nodes, given.versions, given.set)
+    answer({"version": mlflow.__version__, "operations": list(known)})
+    for line in sys.stdin:
+        what, often = json.loads(line)
+        answer(taken(*known[what], Often(**often)))
+
+
+def answer(what: Any) -> None:
+    """Tell one thing."""
+    print("\nANSWER " + json.dumps(what), flush=True)
 
 
 if __name__ == "__main__":

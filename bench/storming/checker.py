@@ -17,6 +17,7 @@ from bench.storming.world import KEPT, World
 from soroi.base.errors import SoroiError
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
+from soroi.govern import audit
 from soroi.project import Project
 from soroi.release import check_step
 from soroi.store.present import named, roots
@@ -85,13 +86,13 @@ class Checker:
         self._interrupted = interrupted
         self._verdict = Verdict()
         with project.store.catalogue.read() as tx:
-            self._broken = [one.text for one in tx.events.verify()]
+            self._broken = [one.text for one in audit(tx).problems]
             self._model = Model(Recorded.read(tx)).replay()
 
     def check(self) -> Verdict:
         """Check everything."""
         found = self._verdict
-        found.problems += [f"the chain of events is broken: {one}" for one in self._broken]
+        found.problems += [f"the record is not true: {one}" for one in self._broken]
         found.problems += self._model.problems
         for check in (self._outcomes, self._changes, self._reads, self._losers, self._lost, self._steps, self._bytes):
             found.problems += check()

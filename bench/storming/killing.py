@@ -42,7 +42,7 @@ class Keeping(SeaweedFS):
 
     def command(self) -> list[str]:
         """How it is started: always the same."""
-        self._command = self._command or super().command()
+        self._command = self._command or [*super().command(), "-master.electionTimeout=1s"]  # it elects itself: 10 s
         return self._command
 
     def restart(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soroi.base.errors import SoroiError
     from soroi.declare.deciding import decision, threshold, when_sure
     from soroi.declare.decorators import dataset, features, file, group, last, model, source
+    from soroi.declare.domain import between, one_of
     from soroi.declare.gate import Judgement
     from soroi.declare.gating import (
         at_least,
@@ -80,6 +81,7 @@ _WHERE = {
     },
     **{name: ("soroi.rules", name) for name in ("approved_by", "during", "not_during", "passed", "since", "traffic")},
     **{name: ("soroi.declare.deciding", name) for name in ("decision", "threshold", "when_sure")},
+    **{name: ("soroi.declare.domain", name) for name in ("between", "one_of")},
     **{
         name: ("soroi.declare.objective", name)
         for name in ("accuracy", "alert_rate", "f1", "false_positive_rate", "precision", "recall")
@@ -99,6 +101,7 @@ __all__ = [
     "at_least",
     "at_most",
     "beats",
+    "between",
     "by_time",
     "data_checks",
     "dataset",
@@ -119,6 +122,7 @@ __all__ = [
     "loads",
     "model",
     "not_during",
+    "one_of",
     "open",
     "passed",
     "precision",

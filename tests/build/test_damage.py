@@ -32,8 +32,8 @@ def scores(part: str) -> Callable[[Tiny], Path]:
 
 
 def model_file(tiny: Tiny) -> Path:
-    outputs = record(tiny, "careful").outputs
-    return object_path(tiny.project, next(digest for name, digest in outputs.items() if name.startswith("file:")))
+    """What it scores with: the compiled scorer, not the estimator it was compiled from."""
+    return object_path(tiny.project, record(tiny, "careful").outputs["scorer"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def model_file(tiny: Tiny) -> Path:
         (scores("calibration"), "careful_cut", "the calibration scores of careful@{careful}"),
         (scores("test"), "careful_cut", "the test scores of careful@{careful}"),
         (scores("out_of_fold"), "second", "the out_of_fold scores of careful@{careful}"),
-        (model_file, "second", "file:model.skops of careful@{careful} is damaged"),
+        (model_file, "second", "scorer of careful@{careful} is damaged"),
     ],
 )
 def test_a_damaged_input_is_named_and_nothing_is_built_from_it(
@@ -101,7 +101,7 @@ def test_code_laid_out_and_changed_since_is_mended_before_it_runs(tiny: Tiny) ->
 @pytest.mark.parametrize(
     ("node", "output"),
     [
-        ("careful", "file:model.skops"),
+        ("careful", "scorer"),
         ("careful", "canary"),
         ("careful_cut", "fit"),
         ("check", "plan"),

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.projects import SMALL
 
 from soroi.base.errors import MissingFileError
-from soroi.build.probe import probe_files
+from soroi.build.probe import SOURCE_READ, Looks, probe_files
 from soroi.codebase import load
 from soroi.declare.node import Node
 from soroi.declare.spec import FileRef
+from soroi.store import StoreConfig, open_store
 
 
 @pytest.fixture
@@ -46,3 +48,18 @@ def test_a_reference_to_nothing_is_named_with_the_node_and_its_place(tmp_path: P
         probe_files([FileRef(pattern)], tmp_path, node)
     assert f"source 'items' rests on '{pattern}'" in told.value.message
     assert told.value.where == node.where
+
+
+def test_the_last_look_at_each_version_is_known_however_much_was_read_since(tmp_path: Path) -> None:
+    reads = [("items", "items@1", 1), ("items", "items@1", 2), ("items", "items@2", 3), ("others", "others@1", 4)]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with open_store(StoreConfig(tmp_path, "shop")) as store, store.catalogue.write() as tx:
+        for node, version, size in reads:
+            body = {"version": version, "files": [["a.csv", size, 0]]}
+            tx.events.append(SOURCE_READ, node, body, by="ann", at=now)
+        looks = Looks(tx)
+        assert looks.get("items@2", "items") == [["a.csv", 3, 0]]
+        assert looks.get("items@1", "items") == [["a.csv", 2, 0]]
+        assert looks.get("others@1", "others") == [["a.csv", 4, 0]]
+        assert looks.get("items@3", "items") is None
+        assert looks.get("never@1", "never") is None

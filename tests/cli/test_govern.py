@@ -50,7 +50,9 @@ def test_an_approval_is_given_listed_and_stops_to_count(run: Run, built: Path) -
     done = run("approve", "--kind", "security", "--expires", "7d", "--note", "fine", *there)
     assert done.code == 0, done.err
     assert f"ann approved {staged} to production as security until" in done.out
+    assert "Not judged yet: in step, loads and answers. As soon as it is, this approval no longer counts" in done.err
     given = run("approve", staged, *there, "--json").data
+    assert given["unjudged"] == ["in step", "loads and answers"]
     assert (given["manifest"], given["by"], given["environment"]) == (staged, "ann", "production")
     assert run("approve", given["plan"][:12], *there).code == 0
     assert run("approve", "no-such-thing", *there).code == 2
@@ -62,6 +64,16 @@ def test_an_approval_is_given_listed_and_stops_to_count(run: Run, built: Path) -
     assert [one["counts"] for one in stopped] == [False, False, False]
     assert "no longer counts" in stopped[0]["why_not"]["text"]
     assert "no longer counts" in run("approve", "--list", *there).out
+
+
+def test_an_approval_of_what_was_judged_warns_of_nothing_and_goes_on_counting(run: Run, built: Path) -> None:
+    there = ("--project", built)
+    run("stage", "--all", *there)
+    assert run("judge", *there).code == 0
+    done = run("approve", *there, "--json")
+    assert (done.data["unjudged"], done.err) == ([], "")
+    assert list(done.data["verdicts"]) == ["in step", "loads and answers"]
+    assert [one["counts"] for one in run("approve", "--list", *there, "--json").data["approvals"]] == [True]
 
 
 def test_roles_are_given_checked_enforced_and_taken(run: Run, released: Path, monkeypatch: pytest.MonkeyPatch) -> None:

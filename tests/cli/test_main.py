@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from cyclopts import App
 from tests.cli.commands import Run
 
 from soroi import __version__
-from soroi.cli.main import COMMANDS
+from soroi.cli.main import COMMANDS, LOOKING
 
 NAMES = [name for commands in COMMANDS.values() for name in commands]
 
@@ -86,3 +87,33 @@ def test_a_closed_pipe_is_no_error(fresh: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "{"
     assert done.stderr == ""
+
+
+def test_the_commands_that_end_the_process_at_once_are_commands() -> None:
+    assert set(NAMES) >= LOOKING
+
+
+def test_a_process_that_ends_at_once_says_all_and_does_what_is_to_be_done_at_its_end(fresh: Path) -> None:
+    code = (
+        "import atexit, sys; atexit.register(lambda: sys.stderr.write('at the end'));"
+        f"sys.argv = ['soroi', 'status', '--json', '--project', {str(fresh)!r}];"
+        "from soroi.cli.main import main; main(); print('not reached')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["nodes"]
+    assert done.stderr == "at the end"
+
+
+def test_a_process_that_ends_at_once_tells_its_status(fresh: Path) -> None:
+    assert shell("status", "nothing", "--project", str(fresh)).returncode == 2
+
+
+def test_a_process_with_other_threads_ends_in_the_usual_way(fresh: Path) -> None:
+    code = (
+        "import sys, threading; threading.Timer(0.2, print, ['late']).start();"
+        f"sys.argv = ['soroi', 'status', '--project', {str(fresh)!r}];"
+        "from soroi.cli import main; main._run = lambda given: 7; sys.exit(main.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (7, "late\n")

@@ -239,6 +239,12 @@ def test_damaged_bytes_are_noticed(place: int) -> None:
         Packed(bytes(data))
 
 
+def test_bytes_that_were_checked_before_are_not_checked_again() -> None:
+    data = bytearray(pack(*one_node(a=1)))
+    data[0] ^= 1
+    assert Packed(memoryview(data), checked=True).graph["one"].parameters == {"a": 1}
+
+
 def test_reasons_come_back() -> None:
     graph, _ = one_node()
     why = (Reason("unknown", "it is not known", "one", facts={"hint": "none"}),)

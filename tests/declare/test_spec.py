@@ -26,7 +26,7 @@ SPECS: list[Any] = [
     DatasetSpec(0.9),
     ModelSpec("bad", so.by_time(test="7d"), 3, 1),
     ThresholdSpec(Objective(so.recall, so.precision >= 0.9)),
-    DecisionSpec((CascadeStep("cut"),), so.by_time(test="1s").test, "a", "b", "a"),
+    DecisionSpec((CascadeStep("cut"),), so.by_time(test="1s").test, "a", "b", "a", domain=(("x", so.between(0, 1)),)),
 ]
 
 

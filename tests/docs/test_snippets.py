@@ -91,7 +91,17 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize(
-    "name", ["tutorial.md", "what-makes-stale.md", "how-to.md", "rollouts.md", "approvals.md", "collection.md"]
+    "name",
+    [
+        "tutorial.md",
+        "what-makes-stale.md",
+        "how-to.md",
+        "rollouts.md",
+        "approvals.md",
+        "collection.md",
+        "http.md",
+        "serving.md",
+    ],
 )
 def test_the_snippets_of_a_page_run_as_they_stand(name: str, page: Page) -> None:
     run((DOCS / name).read_text("utf-8"), name, page)

@@ -23,6 +23,17 @@ def test_the_map_is_monotone_and_never_certain(rows: list[tuple[bool, float]]) -
     assert msgspec.json.decode(msgspec.json.encode(fitted), type=CalibrationMap) == fitted
 
 
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(-5, 5)), min_size=1, max_size=60),
+    st.lists(st.floats(-7, 7), min_size=1, max_size=30),
+)
+def test_one_score_and_many_give_the_same_probability(rows: list[tuple[bool, float]], scores: list[float]) -> None:
+    fitted = fit_calibration([y for y, _ in rows], [score for _, score in rows], what="cut")
+    many = fitted.probability(np.asarray([*scores, *fitted.xs]))
+    one_by_one = [fitted.probability(score) for score in (*scores, *fitted.xs)]
+    assert one_by_one == pytest.approx(many, abs=1e-15)
+
+
 def test_level_stretches_are_those_of_isotonic_regression() -> None:
     y, score = Binormal(3000, 0.3, 0.8).draw(np.random.default_rng(0))
     fitted = fit_calibration(y, score, what="cut")

@@ -52,7 +52,8 @@ def cells(path: Path) -> list[tuple[str, int, str, Any, str]]:
             columns = [row[1].decode() for row in connection.execute(f"PRAGMA table_info({table})")]
             for row in connection.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid"):
                 held = dict(zip(columns, row[1:], strict=True))
-                name = held.get("id", held.get("verdict", held.get("environment", held.get("seq"))))
+                names = ("id", "verdict", "rollout", "object", "environment", "seq")
+                name = next(held[one] for one in names if one in held)
                 called = name.decode() if isinstance(name, bytes) else str(name)
                 found += [
                     (table, row[0], column, value, called)
@@ -253,6 +254,37 @@ def test_an_event_that_is_taken_away_leaves_its_row_without_a_ground(full: Town,
         connection.execute("DELETE FROM events WHERE seq = (SELECT min(seq) FROM events WHERE kind = ?)", (kind,))
     assert "is missing" in texts(full)
     assert left in texts(full)
+
+
+def test_a_tombstone_that_another_project_lifted_is_not_missing(full: Town) -> None:
+    config = StoreConfig(full.store.config.root, "other")
+    with open_store(config, runtime=Runtime(clock=full.clock)) as other, other.catalogue.write() as tx:
+        tx.tombstones.forget(["cd" * 20], "eve", full.clock.now())
+    assert verified(full).problems == ()
+    with raw(place_of(full)) as connection:
+        connection.execute("DELETE FROM events WHERE project = 'other'")
+        connection.execute("DELETE FROM event_chains WHERE project = 'other'")
+    assert texts(full) == f"tombstone {'cd' * 20} is missing"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE rollouts SET state = replace(state, '\"step\":0', '\"step\":1')", "rollout rollout_"),
+        ("UPDATE rollout_moves SET body = '{}' WHERE kind = 'aborted'", "revision 2 of rollout rollout_"),
+        ("UPDATE incidents SET title = 'nothing happened'", "incident incident_"),
+        ("DELETE FROM holds WHERE id = 'hold_1'", "hold hold_1 is missing"),
+        ("UPDATE holds SET released_by = 'bob' WHERE id = 'hold_2'", "hold hold_2 is not what was recorded"),
+        (
+            "UPDATE tombstones SET body = replace(body, 'going', 'gone')",
+            f"tombstone {'ef' * 20} is not what was recorded",
+        ),
+    ],
+)
+def test_rollouts_incidents_holds_and_tombstones_are_covered(full: Town, statement: str, said: str) -> None:
+    with raw(place_of(full)) as connection:
+        connection.execute(statement)
+    assert said in texts(full)
 
 
 def test_on_postgresql_too_a_record_is_whole_and_a_change_is_named(

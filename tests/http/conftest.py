@@ -11,17 +11,19 @@ from tests.serve.conftest import _released_shop, shop_folder
 
 from soroi.codebase import read_config
 from soroi.http import Service, make_app, open_service
+from soroi.http.desk import Desk
 from soroi.http.server import listen, make_server
 
 __all__ = ["_released_shop", "shop_folder"]
 
 
 @contextlib.contextmanager
-def answering(service: Service) -> Iterator[httpx.Client]:
+def answering(service: Service, desk: Desk | None = None, *, native: bool = True) -> Iterator[httpx.Client]:
     """A client of a real server in a thread of this process."""
+    desk = desk or Desk(service)
     with contextlib.closing(listen("127.0.0.1", 0)) as listening:
         begun = threading.Event()
-        server = make_server(make_app(service), begun.set)
+        server = make_server(make_app(service, desk=desk), begun.set, desk=desk if native else None)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -135,3 +135,32 @@ def test_loading_that_takes_long_once_is_not_worth_a_word(tmp_path: Path, monkey
         project.statuses()
         assert project.declarations.seconds > 0
         assert project.declarations.note is None
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "loaded"])
+def test_an_open_project_notices_what_is_edited_meanwhile(tiny: Tiny, kept: bool) -> None:
+    asked(tiny.folder)
+    project = tiny.project
+    project.reload()
+    if not kept:
+        assert project.code.graph
+    assert project.statuses()["basic"].state.is_fresh
+    before = project.fingerprints
+    assert project.statuses()["basic"].state.is_fresh
+    assert project.fingerprints == before
+    edit(tiny.folder, '    return items.select("id", "x", "y")', '    return items.select("id", "y", "x")')
+    assert not project.statuses()["basic"].state.is_fresh  # the same project, and nobody reloaded it
+    assert "basic" in {one.node for one in project.plan().nodes if one.action.value != "nothing"}
+    edit(tiny.folder, '    return items.select("id", "y", "x")', '    return items.select("id", "x", "y")')
+    assert project.plan().nodes
+    assert project.statuses()["basic"].state.is_fresh
+
+
+def test_an_open_project_notices_an_edit_that_cannot_be_loaded(tiny: Tiny) -> None:
+    project = tiny.project
+    project.statuses()
+    edit(tiny.folder, "import soroi as so", "import soroi as so\nso.nothing_of_the_kind()")
+    with pytest.raises(DeclarationError):
+        project.statuses()
+    edit(tiny.folder, "import soroi as so\nso.nothing_of_the_kind()", "import soroi as so")
+    assert project.statuses()["basic"].state.is_fresh

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.projects import Tiny
+from tests.projects import InlineExecutor, Tiny, loads
 
 from soroi.base.errors import ConfigError, ForbiddenError, UnknownNameError
 from soroi.base.runtime import Runtime
 from soroi.govern import Between, LiveAt, Log
 from soroi.project import Project, open_project
+from soroi.release import LOADS
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,41 @@ def test_the_actor_of_a_token_acts_and_a_given_runtime_keeps_its_own(
             p.rollback()
     with as_(tiny, "ann") as p:
         assert p.runtime.actor == "ann"
+
+
+def owned(tiny: Tiny) -> None:
+    """Give `quick`, its threshold and `check` to the group, and ask for an approver."""
+    code = tiny.folder / "tiny.py"
+    text = code.read_text("utf-8")
+    for old in ("def quick(", "quick_cut = so.threshold(quick", "check = so.decision("):
+        assert text.count(old) == 1
+    text = text.replace(
+        'split=so.by_time(test="7d"))\ndef quick(', 'split=so.by_time(test="7d"), group=team)\ndef quick('
+    )
+    text = text.replace("quick_cut = so.threshold(quick", "quick_cut = so.threshold(quick, group=team")
+    code.write_text(text.replace("check = so.decision(", "check = so.decision(\n    group=team,"), "utf-8")
+    with (tiny.folder / "soroi.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[environments.production]\nrequires = 'approved_by(\"approver\")'\n")
+
+
+def test_who_approves_for_a_group_counts_alike_in_plan_case_approvals_and_release(tiny: Tiny) -> None:
+    owned(tiny)
+    with as_(tiny, "ann") as p:
+        p._judges = lambda: {LOADS: loads}  # type: ignore[method-assign]
+        result = p.build("quick", "quick_cut", "check", set={"quick": {"strength": 0.1}}, executor=InlineExecutor())
+        p.stage(*(one.id for one in result.versions.values()))
+        p.roles.grant("bob", "approver", group="team")
+        p.roles.grant("bob", "operator", group="team")
+        p.roles.grant("cid", "approver", group="team")
+        p.keys.add("bob")
+        p.judge()
+        assert p.plan().commands == ("soroi approve", "soroi release")
+    with as_(tiny, "bob") as p:
+        p._judges = lambda: {LOADS: loads}  # type: ignore[method-assign]
+        given = p.approve()
+        assert given.plan == p.case().digest
+        assert [one.why_not for one in p.approvals()] == [None]
+        assert p.plan().commands == ("soroi release",)
+        assert p.release().moved
+        with pytest.raises(ForbiddenError, match="for the group 'team' only"):
+            p.stage("second")

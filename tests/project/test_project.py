@@ -52,12 +52,10 @@ def test_a_wrong_project_is_usable_once_it_is_corrected(tmp_path: Path, few_thre
         assert project.build(executor=InlineExecutor()).ok
 
 
-def test_a_changed_declaration_is_seen_after_a_reload_and_by_each_build(tiny: Tiny) -> None:
+def test_a_changed_declaration_is_seen_by_each_look_and_by_each_build(tiny: Tiny) -> None:
     project = tiny.project
     assert project.status()["careful"].state.value == "fresh"
     edit(tiny.folder, "strength: float = 2.0", "strength: float = 2.5")
-    assert project.status()["careful"].state.value == "fresh"
-    project.reload()
     assert project.status()["careful"].state.value == "stale"
     edit(tiny.folder, "strength: float = 2.5", "strength: float = 3.0")
     made = project.build("careful", executor=InlineExecutor()).versions["careful"]

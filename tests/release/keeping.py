@@ -77,7 +77,7 @@ class House:
             at=self.clock.now(),
         )
         with self.store.catalogue.write() as tx:
-            assert whole(tx, self.store.objects, outputs, code)
+            assert whole(tx, self.store.objects, outputs, code, runtime=self.runtime)
             tx.versions.add(record)
         return record.id
 
@@ -93,14 +93,14 @@ class House:
     def stage(self, *versions: str) -> None:
         """Pick versions."""
         with self.store.catalogue.write() as tx:
-            secure(tx, self.store.objects, versions)
+            secure(tx, self.store.objects, versions, runtime=self.runtime)
             picks: dict[str, str | None] = {one.partition("@")[0]: one for one in versions}
             tx.staging.change(picks, tx.staging.get().revision, self.actor, self.clock.now())
 
     def go(self, manifest: str, environment: str = "production") -> None:
         """Point a head at a manifest, as a release and a rollback do."""
         with self.store.catalogue.write() as tx:
-            secure(tx, self.store.objects, tx.manifests.get(manifest).body["picks"].values())
+            secure(tx, self.store.objects, tx.manifests.get(manifest).body["picks"].values(), runtime=self.runtime)
             head = tx.heads.get(environment)
             revision = head.revision if head else 0
             tx.heads.move(
@@ -124,7 +124,8 @@ class House:
         )
         with self.store.catalogue.write() as tx:
             for one in (base, challenger):
-                secure(tx, self.store.objects, tx.manifests.get(one).body["picks"].values())
+                picks = tx.manifests.get(one).body["picks"].values()
+                secure(tx, self.store.objects, picks, runtime=self.runtime)
             tx.rollouts.start(record)
         return record
 

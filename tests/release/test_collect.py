@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 from tests.backends import Place
@@ -20,9 +21,12 @@ from soroi.base.runtime import Runtime
 from soroi.release.explained import explain
 from soroi.release.holding import hold, release_hold
 from soroi.release.liveness import Root
-from soroi.store import AnswerLog, Objects, RunRecord
-from soroi.store.present import whole
+from soroi.store import AnswerLog, HoldRecord, Objects, RunRecord
+from soroi.store.present import key_of, whole
 from soroi.store.tombstones import GOING
+
+DEAD = 2**31 - 1
+"""Id of a process that is not there."""
 
 Opening = Callable[..., House]
 
@@ -62,9 +66,12 @@ def test_what_nothing_needs_goes_and_its_record_stays(house: House) -> None:
     with house.store.catalogue.read() as tx:
         record, mark = tx.versions.get(lost), tx.tombstones.marked()[lost]
         stone = tx.tombstones.of(record.outputs.values())[record.outputs["file:model"]]
-        assert [one.kind for one in tx.events.list()][-3:] == [
+        assert [one.kind for one in tx.events.list()][-6:] == [
+            "tombstones.written",
+            "tombstones.written",
             "retention.declared",
             "collection.began",
+            "tombstones.written",
             "collection.done",
         ]
     assert mark.body["edges"] == [data]
@@ -319,7 +326,7 @@ def test_a_build_that_puts_what_is_being_collected_waits_and_puts_it_again(house
         if any(key.startswith("objects/") for key in keys):
             digest = house.store.objects.put(b"the same bytes")  # there already: nothing is written
             with house.store.catalogue.write() as tx, pytest.raises(ConflictError, match="is being removed by ann"):
-                whole(tx, house.store.objects, {"file:model": digest}, "")
+                whole(tx, house.store.objects, {"file:model": digest}, "", runtime=house.runtime)
         removing(keys)
 
     house.store.objects.remove = meanwhile  # type: ignore[method-assign]
@@ -347,6 +354,60 @@ def test_what_becomes_needed_between_looking_and_recording_stays(house: House) -
     assert collector.apply().objects == {}
     assert house.there(version)
     assert house.there(data)
+
+
+def test_a_table_that_is_put_again_between_looking_and_recording_stays_whole(house: House) -> None:
+    rows = [4, 5]
+    data = house.version("data", rows=rows)
+    with house.store.catalogue.read() as tx:
+        record = tx.versions.get(data)
+    house.later()
+    house.collect()
+    house.store.tables.write(pl.DataFrame({"x": rows}), key=["x"])
+    house.store.objects.remove([key_of(record.outputs["table"], is_table=True)])  # a build was killed before this
+    house.stage(house.version("careful"))
+    with house.store.catalogue.write() as tx:
+        tx.holds.add(HoldRecord(id="hold_1", subject="data", reason="as an open run", by="ann", at=house.clock.now()))
+    house.later()
+    collector = house.collector()
+    looking = collector._look
+
+    def and_then() -> Any:
+        found = looking()
+        assert any(one.folder == "objects" for one in found[2])
+        house.made = 0
+        assert house.version("data", rows=rows) == data
+        return found
+
+    collector._look = and_then  # type: ignore[method-assign]
+    collector.apply()
+    assert house.there(data)
+
+
+def test_what_a_dead_collection_left_half_removed_can_be_built_and_staged_again(house: House) -> None:
+    lost, kept = house.version("careful", content="one"), house.version("quick", content="two")
+    with house.store.catalogue.read() as tx:
+        held = tx.versions.get_many([lost, kept])
+    house.later()
+    collector = house.collector()
+    collector._remove = lambda going: None  # type: ignore[method-assign]
+    collector.apply()
+    with pytest.raises(ConflictError, match="is being removed by ann"):
+        house.stage(kept)  # as far as anybody can tell, this process still removes it
+    with house.store.catalogue.write() as tx:
+        going = tx.tombstones.going()
+        assert len(going) == 3
+        tx.tombstones.add([msgspec.structs.replace(one, body={**one.body, "pid": DEAD}) for one in going])
+    house.store.objects.remove([key_of(held[lost].outputs["file:model"], is_table=False)])
+    house.stage(kept)
+    with house.store.catalogue.write() as tx:
+        assert not whole(tx, house.store.objects, held[lost].outputs, held[lost].code, runtime=house.runtime)
+    house.made = 0
+    assert house.version("careful", content="one") == lost
+    with house.store.catalogue.read() as tx:
+        assert tx.tombstones.going() == []
+    house.collect()
+    assert house.there(kept)
 
 
 def test_a_collection_that_was_killed_is_finished_by_the_next(house: House) -> None:

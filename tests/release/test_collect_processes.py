@@ -68,7 +68,7 @@ def _build(house: House, rng: random.Random) -> None:
         outputs, code = {"file:model": house.store.objects.put(text)}, house.store.objects.put(b"the code")
         try:
             with house.store.catalogue.write() as tx:
-                there = whole(tx, house.store.objects, outputs, code)
+                there = whole(tx, house.store.objects, outputs, code, runtime=house.runtime)
         except ConflictError:
             time.sleep(0.01)
             continue

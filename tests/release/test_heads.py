@@ -1,11 +1,18 @@
 from __future__ import annotations
 
-import pytest
-from tests.projects import SMALL, Maker, Tiny, names_of
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from soroi.base.errors import ConflictError, OutOfStepError, RefusedError, UnknownNameError
+import pytest
+from tests.projects import SMALL, Maker, Tiny, loads, names_of
+
+from soroi.base.errors import ConflictError, ForbiddenError, OutOfStepError, RefusedError, UnknownNameError
 from soroi.base.reason import Reason
-from soroi.release.manifest import Manifest
+from soroi.release.gates import GateSet
+from soroi.release.heads import LOADS, Judge, promote, release, rollback
+from soroi.release.manifest import Manifest, read_manifest
+from soroi.release.staging import stage
+from soroi.release.waiver import waive
 from soroi.rules import Finding
 
 
@@ -212,3 +219,49 @@ def test_there_may_be_nothing_to_go_back_to(tiny: Tiny, make: Maker) -> None:
 
 def test_a_rollback_to_what_is_live_moves_nothing(tiny: Tiny) -> None:
     assert not tiny.project.rollback(to=tiny.live()).moved
+
+
+def test_below_the_project_too_nothing_moves_without_the_role(tiny: Tiny) -> None:
+    p, new = tiny.project, another(tiny)
+    before = tiny.live()
+    p.roles.grant("bob", "reviewer")
+    bob = replace(p.runtime, actor="bob")
+    with p.store.catalogue.read() as tx:
+        goal, head = read_manifest(tx, new), tx.heads.get("production")
+    assert head is not None
+    moves: dict[str, Callable[[], object]] = {
+        "release": lambda: release(p.store, environment="production", judges=judges, runtime=bob),
+        "roll back": lambda: rollback(p.store, environment="production", judges=judges, runtime=bob),
+        "release in": lambda: promote(p.store, goal, head, judges=judges, runtime=bob, reason="because"),
+        "stage": lambda: stage(p.store, p.graph, p.fingerprints, ["second"], runtime=bob),
+        "waive what is behind": lambda: waive(p.store, p.graph, "quick", reason="because", runtime=bob),
+    }
+    for name, move in moves.items():
+        with pytest.raises(ForbiddenError, match=f"bob may not {name}"):
+            move()
+    assert tiny.live() == before
+    p.roles.grant("bob", "operator")
+    assert release(p.store, environment="production", judges=judges, runtime=bob).moved
+
+
+def test_a_role_that_is_taken_while_it_is_judged_no_longer_counts(tiny: Tiny) -> None:
+    p, before = tiny.project, tiny.live()
+    another(tiny)
+    given = p.roles.grant("bob", "operator")[-1]
+
+    def judge(manifest: Manifest) -> Finding:
+        p.roles.revoke(given.id)
+        return loads(manifest)
+
+    with pytest.raises(ForbiddenError, match="bob may not release"):
+        release(
+            p.store,
+            environment="production",
+            judges=lambda _live, _gates: {LOADS: judge},
+            runtime=replace(p.runtime, actor="bob"),
+        )
+    assert tiny.live() == before
+
+
+def judges(_live: Manifest | None, _gates: GateSet) -> Mapping[str, Judge]:
+    return {LOADS: loads}

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from tests.projects import LATER, Tiny
 
-from soroi.base.errors import OutOfStepError
+from soroi.base.errors import CorruptError, OutOfStepError
 from soroi.build.claims import Claims
 from soroi.build.reference import VersionIndex
 from soroi.release import check_step, seal
 from soroi.release.manifest import manifest_id, out_of_step, read_manifest
+from soroi.store.schema import manifests
 
 
 def test_a_manifest_names_one_version_of_each_node_that_answers_and_the_data_behind(tiny: Tiny) -> None:
@@ -34,6 +35,18 @@ def test_its_id_is_the_digest_of_its_body(tiny: Tiny) -> None:
         assert read_manifest(tx, record.id[:9]).id == record.id
     assert manifest_id(record.body) == record.id
     assert manifest_id({**record.body, "claims": ["claim_1"]}) != record.id
+
+
+def test_a_record_that_is_changed_after_it_was_read_is_found(tiny: Tiny) -> None:
+    catalogue = tiny.project.store.catalogue
+    first, again = tiny.project.manifest(), tiny.project.manifest()
+    assert first == again
+    assert first.picks is not again.picks  # nobody changes what another one holds
+    with catalogue.write() as tx:
+        body = {**tx.manifests.get(first.id).body, "claims": ["claim_1"]}
+        tx._bound.change(manifests.update().where(manifests.c.id == first.id).values(body=body))
+    with pytest.raises(CorruptError, match=f"manifest {first.id} is not what its id says"):
+        tiny.project.manifest()
 
 
 def test_a_set_out_of_step_cannot_be_sealed(tiny: Tiny) -> None:

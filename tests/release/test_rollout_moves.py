@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.release.rollouts import ASKED, NOW, Rolling
 
-from soroi.base.errors import ConfigError, ConflictError, RefusedError, UnknownNameError
+from soroi.base.errors import ConfigError, ConflictError, ForbiddenError, RefusedError, UnknownNameError
+from soroi.release.granting import Reach, grant
 from soroi.release.rollout import EACH_ANSWER, RolloutPlan, step_of
 from soroi.release.rollout_guards import Reading
 from soroi.release.rollout_moves import (
@@ -184,3 +185,19 @@ def test_the_open_rollout_is_found_by_its_environment(rolling: Rolling) -> None:
     first = rolling.start()
     with rolling.store.catalogue.read() as tx:
         assert find_rollout(tx, "production") == find_rollout(tx, "elsewhere", first.id[:12]) == first
+
+
+def test_who_is_operator_of_a_group_moves_the_rollouts_of_that_group_only(rolling: Rolling) -> None:
+    grant(rolling.store, "bob", "operator", runtime=rolling.runtime, reach=Reach(group="team"))
+    bob = replace(rolling.runtime, actor="bob")
+    begun = Begun("production", rolling.challenger, RolloutPlan.of("who", steps=[0.1, 0.5]), ASKED, "", ["team"])
+    for groups in (["team", None], ["team", "other"], []):
+        with pytest.raises(ForbiddenError, match="bob may not roll out by steps in 'production'"):
+            start_rollout(rolling.store, replace(begun, groups=groups), bob)
+    first = start_rollout(rolling.store, begun, bob)
+    second = advance_rollout(rolling.store, first, bob, rolling.promote)
+    abort_rollout(rolling.store, pause_rollout(rolling.store, second, bob), bob)
+    wider = start_rollout(rolling.store, replace(begun, groups=["team", None]), rolling.runtime)
+    for move in (pause_rollout, abort_rollout):
+        with pytest.raises(ForbiddenError, match="for the group 'team' only"):
+            move(rolling.store, wider, bob)

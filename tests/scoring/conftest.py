@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,8 @@ import polars as pl
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn
 from sklearn.ensemble import RandomForestClassifier
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,28 @@ def one_thread() -> Iterator[None]:
     """Threads that spin for each other make small models slow on a busy machine."""
     with threadpoolctl.threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The extension, compiled from the sources as they are. Without a compiler the tests that need it are skipped."""
+    pytest.importorskip("hatchling")
+    hook = imported("hatch_build", ROOT / "hatch_build.py")
+    target = tmp_path_factory.mktemp("native") / hook.NAME
+    problem = hook.compile_extension(ROOT / hook.SOURCE, target)
+    if problem is not None:
+        pytest.skip(problem)
+    return imported("walk", target)
+
+
+def imported(name: str, path: Path) -> ModuleType:
+    """A module of a file that is on no path."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from tests.patience import patiently
 from tests.serve.conftest import Shop
 from tests.serve.serving_project import visit
 
+from soroi.declare.domain import between, one_of
 from soroi.serve import Answer
 from soroi.serve.cascade import Budget
 from soroi.serve.snapshot import RulePart
@@ -226,3 +227,21 @@ def test_a_budget_keeps_some_time_for_rules() -> None:
     now[0] = 100.047
     assert budget.left_for_models < 0 < budget.left
     assert budget.spent == pytest.approx(0.047)
+
+
+def test_rows_outside_of_the_domain_go_to_the_rules_and_the_others_to_the_models(shop: Shop) -> None:
+    shop.alter(domain=(("items", between(0, 50)), ("shop", one_of("s0", "s1", "s2", "s3"))))
+    inside, many, elsewhere, missing = ask(
+        shop,
+        visit(amount=-4.0),
+        visit(amount=-4.0, items=51),
+        visit(amount=None, shop="s9"),
+        visit(shop=None, amount=2.0),
+    )
+    assert path(inside) == [("quick_cut", "answered")]
+    assert path(many) == [("quick_cut", "out_of_domain"), ("large", "answered")]
+    assert many.path[0].reason == "'items' is the number 51, not between 0 and 50"
+    assert many.fell
+    assert path(elsewhere)[0] == ("quick_cut", "out_of_domain")
+    assert elsewhere.path[0].reason == "'shop' is the text 's9', not one of 's0', 's1', 's2', 's3'"
+    assert path(missing)[0] != ("quick_cut", "out_of_domain")

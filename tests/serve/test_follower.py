@@ -76,7 +76,7 @@ def test_what_does_not_load_leaves_what_answers_and_is_tried_again(
     other = release_another(shop)
     monkeypatch.setattr(loading, "_SHARED", loading._Shared())
     version = shop.tiny.project.version(shop.tiny.project.manifest().picks["careful"])
-    path = object_path(shop.tiny.project, version.outputs["file:model.skops"])
+    path = object_path(shop.tiny.project, version.outputs["scorer"])
     flip(path)
     assert not follower.look()
     assert manifest_of(follower) == shop.manifest.id

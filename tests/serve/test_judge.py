@@ -34,7 +34,7 @@ def test_judging_writes_nothing_down(shop: Shop) -> None:
 def test_a_damaged_part_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_SHARED", loading._Shared())
     version = shop.tiny.project.version(shop.manifest.picks["careful"])
-    flip(object_path(shop.tiny.project, version.outputs["file:model.skops"]))
+    flip(object_path(shop.tiny.project, version.outputs["scorer"]))
     found = verdict(shop)
     assert not found.passed
     assert version.id in "\n".join(found.reason.lines())

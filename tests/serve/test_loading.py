@@ -59,7 +59,7 @@ def test_two_snapshots_share_what_is_the_same(shop: Shop) -> None:
 @pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize(
     ("node", "name"),
-    [("quick", "file:model.skops"), ("careful", "canary"), ("careful_cut", "fit"), ("check", "plan")],
+    [("quick", "scorer"), ("careful", "canary"), ("careful_cut", "fit"), ("check", "plan")],
 )
 def test_a_changed_byte_is_found_before_use_and_named(shop: Shop, node: str, name: str) -> None:
     version = record(shop, node)

@@ -178,7 +178,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(base=ROWS, batches=st.lists(ROWS, max_size=4))
 def test_it_agrees_with_a_dictionary_of_rows(
     tmp_path_factory: pytest.TempPathFactory, base: list[Any], batches: list[list[Any]]

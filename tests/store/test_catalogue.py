@@ -52,6 +52,22 @@ def test_a_reading_transaction_sees_one_moment(catalogue: Catalogue) -> None:
         assert [one.id for one in after.manifests.recent()] == ["m1"]
 
 
+def test_each_query_of_a_glance_sees_the_moment_at_which_it_is_run(opening: Opening) -> None:
+    one, other = opening(), opening()
+    with one.glance() as tx:
+        assert tx.manifests.recent() == []
+        with other.write() as writing:
+            writing.manifests.add(ManifestRecord("m", {}, NOW, "ann"))
+        assert [found.id for found in tx.manifests.recent()] == ["m"]
+        with pytest.raises(StoreError, match="opened for reading"):
+            tx.manifests.add(ManifestRecord("n", {}, NOW, "ann"))
+    with one.read() as tx:  # the same connection: all of it is of one moment again
+        assert len(tx.manifests.recent()) == 1
+        with other.write() as writing:
+            writing.manifests.add(ManifestRecord("n", {}, NOW, "ann"))
+        assert len(tx.manifests.recent()) == 1
+
+
 def test_a_reading_transaction_refuses_to_write(catalogue: Catalogue) -> None:
     with catalogue.read() as tx, pytest.raises(StoreError, match="opened for reading"):
         tx.manifests.add(ManifestRecord("m1", {}, NOW, "ann"))

@@ -16,7 +16,7 @@ from tests.backends import PASSWORD, Postgres, Servers
 from tests.store.conftest import Opening
 
 from soroi.base.errors import ConfigError, StorageFullError, StoreError
-from soroi.store import Catalogue, ManifestRecord, StoreConfig, VersionRecord, open_catalogue
+from soroi.store import Catalogue, ManifestRecord, StoreConfig, VersionRecord, engines, open_catalogue
 from soroi.store.engines import database_url, make_engine
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,6 +40,26 @@ def test_a_server_that_was_restarted_is_connected_to_again(servers: Servers, pos
         assert names(catalogue) == ["before"]
         put(catalogue, "after")
         assert names(catalogue) == ["after", "before"]
+
+
+def test_so_is_it_for_a_single_query_once_the_connection_has_rested(
+    servers: Servers, postgres: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(open_catalogue(postgres(), "demo")) as catalogue:
+        put(catalogue, "before")
+
+        def glanced() -> list[str]:
+            with catalogue.glance() as tx:
+                return [one.id for one in tx.manifests.recent()]
+
+        assert glanced() == ["before"]
+        servers.postgres.restart()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            glanced()
+        assert glanced() == ["before"]  # what was lost is told once
+        servers.postgres.restart()
+        monkeypatch.setattr(engines, "TRUSTED_SECONDS", 0.0)
+        assert glanced() == ["before"]
 
 
 def test_a_server_lost_within_a_transaction_is_an_error_and_nothing_is_half_done(

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from tests.store.conftest import Opening
 
-from soroi.store import Catalogue
+from soroi.base.errors import StoreError
+from soroi.store import Catalogue, HoldRecord, Transaction
 from soroi.store.engines import database_url, make_engine
+from soroi.store.schema import event_chains
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,6 +48,24 @@ def test_events_come_in_order_each_naming_the_one_before(catalogue: Catalogue) -
         assert [one.seq for one in tx.events.list(limit=2)] == [1, 2]
         assert [one.seq for one in tx.events.list(kind="even", subject="v0", after=2)] == [4, 6]
         assert tx.events.verify() == []
+
+
+def test_events_of_a_kind_or_about_a_subject_come_in_order(catalogue: Catalogue) -> None:
+    with catalogue.read() as tx:
+        assert [one.seq for one in tx.events.list(kind="odd")] == [1, 3, 5, 7]
+        assert [one.seq for one in tx.events.list(subject="v0")] == [2, 4, 6]
+        assert tx.events.list(kind="odd", subject="v0") == []
+
+
+def test_the_newest_event_about_each_subject_is_found(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        tx.events.append("even", "v1", {"n": 8}, by="ann", at=NOW)
+        tx.events.append("even", None, {"n": 9}, by="ann", at=NOW)
+        tx.events.append("even", None, {"n": 10}, by="ann", at=NOW)
+    with catalogue.read() as tx:
+        assert tx.events.newest("even") == [tx.events.list()[place - 1] for place in (6, 8, 10)]
+        assert [one.seq for one in tx.events.newest("odd")] == [7]
+        assert tx.events.newest("other") == []
 
 
 def test_what_is_appended_is_what_is_listed(catalogue: Catalogue) -> None:
@@ -138,3 +158,41 @@ def test_a_digest_forged_along_with_its_event_is_found(catalogue: Catalogue) -> 
     forged = event_digest(7, last.prev, last.kind, last.subject, '{"n":99}', last.by, last.at)
     meddle(catalogue, f"UPDATE events SET body = '{{\"n\":99}}', digest = '{forged}' WHERE seq = 7")
     assert found(catalogue) == [("changed", "7")]
+
+
+def test_entries_that_are_gathered_are_stored_together_in_order(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        with tx.events.together():
+            first = tx.events.append("first", "v1", {}, by="ann", at=NOW)
+            assert tx.holds.add(HoldRecord(id="hold_1", subject="v1", reason="case 12", by="ann", at=NOW))
+            assert len(tx.events.list()) == 7
+        tx.events.append("last", "v1", {}, by="ann", at=NOW)
+        assert [one.kind for one in tx.events.list(after=7)] == ["first", "hold.added", "last"]
+    with catalogue.read() as tx:
+        assert tx.events.list(after=7)[0] == first
+    assert found(catalogue) == []
+
+
+def test_nothing_of_what_was_gathered_stays_when_the_block_raises(catalogue: Catalogue) -> None:
+    def half(tx: Transaction) -> None:
+        with tx.events.together():
+            tx.events.append("first", "v1", {}, by="ann", at=NOW)
+            raise LookupError
+
+    with catalogue.write() as tx:
+        with pytest.raises(LookupError):
+            half(tx)
+        assert tx.events.append("next", "v1", {}, by="ann", at=NOW).seq == 8
+    assert found(catalogue) == []
+
+
+def test_an_end_that_moved_within_the_transaction_is_refused(catalogue: Catalogue) -> None:
+    def meddle_within() -> None:
+        with catalogue.write() as tx:
+            tx.events.append("first", None, {}, by="ann", at=NOW)
+            tx._bound.change(event_chains.update().values(digest="another"))
+            tx.events.append("second", None, {}, by="ann", at=NOW)
+
+    with pytest.raises(StoreError, match="the end of the history"):
+        meddle_within()
+    assert found(catalogue) == []

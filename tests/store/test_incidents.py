@@ -23,9 +23,9 @@ def test_an_incident_is_opened_once_and_closed_once(catalogue: Catalogue) -> Non
         assert not tx.incidents.open(msgspec.structs.replace(INCIDENT, title="another"))
         assert tx.incidents.get("incident_1") == INCIDENT
         assert tx.incidents.all(is_open=True) == [INCIDENT]
-        closed = tx.incidents.close(INCIDENT, at=later, body={"cause": "a slow model"})
+        closed = tx.incidents.close(INCIDENT, by="bob", at=later, body={"cause": "a slow model"})
         with pytest.raises(ConflictError, match="incident_1 is not open"):
-            tx.incidents.close(INCIDENT, at=later)
+            tx.incidents.close(INCIDENT, by="bob", at=later)
     with catalogue.read() as tx:
         assert tx.incidents.all(is_open=True) == []
         assert tx.incidents.all() == [closed]
@@ -38,6 +38,6 @@ def test_the_newest_incident_comes_first_and_an_unknown_one_is_said(catalogue: C
         tx.incidents.open(INCIDENT)
         tx.incidents.open(second)
         assert tx.incidents.all() == [second, INCIDENT]
-        assert tx.incidents.close(INCIDENT, at=NOW).body == INCIDENT.body
+        assert tx.incidents.close(INCIDENT, by="bob", at=NOW).body == INCIDENT.body
         with pytest.raises(UnknownNameError, match="no incident 'x'"):
             tx.incidents.get("x")

@@ -16,18 +16,28 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from soroi.base.errors import StoreError
 from soroi.store import (
+    ApprovalRecord,
     Catalogue,
     ClaimRecord,
     EdgeRecord,
+    GrantRecord,
+    HoldRecord,
+    IncidentRecord,
+    KeyRecord,
     ManifestRecord,
+    RolloutRecord,
     RunNodeRecord,
     RunRecord,
+    TokenRecord,
+    Tombstone,
+    Transaction,
     VerdictRecord,
     VersionRecord,
     open_catalogue,
 )
 from soroi.store.migrate import HEAD, alembic_config, revision
-from soroi.store.schema import metadata
+from soroi.store.schema import BEGINNING, metadata
+from soroi.store.tombstones import GOING
 
 NOW = datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -38,8 +48,18 @@ def test_migrations_make_exactly_the_tables_of_the_models(untouched: str, engine
 
     open_catalogue(untouched, "demo").close()
     with engine.connect() as connection:
-        options = {"compare_type": True, "compare_server_default": True, "render_as_batch": True}
+        extra: list[str] = []
+
+        def is_described(_one: object, name: str | None, kind: str, reflected: bool, _other: object) -> bool:
+            if not (reflected and kind == "index" and name == BEGINNING):
+                return True
+            extra.append(BEGINNING)
+            return False
+
+        options: dict[str, Any] = {"compare_type": True, "compare_server_default": True, "render_as_batch": True}
+        options["include_object"] = is_described
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+        assert extra == ([BEGINNING] if connection.dialect.name == "postgresql" else [])
         constraints = inspect(connection).get_foreign_keys("edges")
         names = {one["name"] for one in constraints}
         assert names == {"fk_edges_project_version_versions", "fk_edges_project_producer_versions"}
@@ -103,21 +123,28 @@ def test_what_a_catalogue_holds_survives_every_migration(untouched: str, engine:
 
     with contextlib.closing(open_catalogue(untouched, "demo")) as catalogue:
         fill(catalogue)
-        before = held(catalogue)
+        before, since = held(catalogue), held_since(catalogue)
     assert all(before.values())
-    for earlier in ("0001",):
+    assert all(all(one.values()) for one in since.values())
+    with engine.connect() as connection:
+        empty = [one.name for one in metadata.sorted_tables if connection.execute(one.select()).first() is None]
+    assert empty == []
+    for earlier in ("0002", "0001"):
         with engine.begin() as connection:
             command.downgrade(alembic_config(connection), earlier)
             assert revision(connection) == earlier
         with contextlib.closing(open_catalogue(untouched, "demo")) as catalogue:
             assert held(catalogue) == before
+            for made, kept in held_since(catalogue).items():  # what a later migration made went with its tables
+                assert kept == (since[made] if made <= earlier else {name: type(one)() for name, one in kept.items()})
             with catalogue.write() as tx:
                 assert tx.events.verify() == []
                 assert tx.events.append("more", None, {}, "ann", NOW).seq == len(before["events"]) + 1
+                before["events"] = tx.events.list()
 
 
 def fill(catalogue: Catalogue) -> None:
-    """Something in every table that the first migration made."""
+    """Something in every table."""
     with catalogue.write() as tx:
         tx.runs.start(RunRecord(id="r", request={"é": [1, None]}, by="ann", host="h", pid=1, started_at=NOW))
         tx.runs.put_node(RunNodeRecord(run="r", node="a", status="built", version="a@1", seconds=0.1))
@@ -132,7 +159,8 @@ def fill(catalogue: Catalogue) -> None:
                 "by": "ann",
             }
             tx.versions.add(VersionRecord(id=name, digest=name, node=name[0], at=NOW, edges=edges, **one))
-        tx.manifests.add(ManifestRecord("m", {"picks": {"a": "a@1"}}, NOW, "ann"))
+        for manifest in ("m", "n"):
+            tx.manifests.add(ManifestRecord(manifest, {"picks": {"a": "a@1"}}, NOW, "ann"))
         tx.staging.change({"a": "a@1"}, 0, by="ann", at=NOW)
         tx.staging.seal("m", 1)
         tx.heads.move("production", "m", expected_revision=0, by="ann", at=NOW)
@@ -141,10 +169,30 @@ def fill(catalogue: Catalogue) -> None:
         tx.verdicts.add(VerdictRecord(id="v", gate="g", gate_digest="d", subjects=["a@1"], **judged))
         for number in range(3):
             tx.events.append("done", "a", {"n": number, "text": "naïve \u0000"}, "ann", NOW)
+        tx.descriptions.put("a", "d", NOW)
+        govern(tx)
+
+
+def govern(tx: Transaction) -> None:
+    """Something in the tables of people, rollouts, incidents and collection."""
+    by: dict[str, Any] = {"by": "ann", "at": NOW}
+    tx.keys.add(KeyRecord(id="ab" * 32, owner="ann", kind="person", **by))
+    tx.grants.add(GrantRecord(id="g", who="bob", role="operator", environment="production", **by))
+    tx.tokens.add(TokenRecord(id="t", hash="cd" * 32, who="ci", scopes=["build"], **by))
+    signed: dict[str, Any] = {"body": {"note": "é"}, "signature": {"signer": "ann"}}
+    tx.approvals.add(
+        ApprovalRecord(id="p", plan="12" * 20, environment="production", manifest="m", kind="release", **signed, **by)
+    )
+    where: dict[str, Any] = {"environment": "production", "base": "m", "challenger": "n", "mode": "canary"}
+    state: dict[str, Any] = {"status": "running", "revision": 1, "body": {"k": 1}, "state": {"step": 0}}
+    tx.rollouts.start(RolloutRecord(id="o", **where, **state, **by))
+    tx.incidents.open(IncidentRecord(id="i", category="rollout", title="n errs", body={"rollout": "o"}, **by))
+    tx.holds.add(HoldRecord(id="h", subject="a@1", reason="case 12", **by))
+    tx.tombstones.add([Tombstone(object="ab" * 20, size=7, body={"state": GOING, "collection": "c1"}, **by)])
 
 
 def held(catalogue: Catalogue) -> dict[str, Any]:
-    """What a catalogue gives back."""
+    """What a catalogue gives back of the tables that the first migration made."""
     with catalogue.read() as tx:
         return {
             "runs": tx.runs.recent(),
@@ -159,6 +207,24 @@ def held(catalogue: Catalogue) -> dict[str, Any]:
             "claims": tx.claims.all(),
             "verdicts": tx.verdicts.of("a@1"),
             "events": tx.events.list(),
+        }
+
+
+def held_since(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
+    """What it gives back of the tables that later migrations made, by migration."""
+    with catalogue.read() as tx:
+        return {
+            "0002": {"descriptions": tx.descriptions.all()},
+            "0003": {
+                "keys": tx.keys.all(),
+                "grants": tx.grants.all(),
+                "tokens": tx.tokens.all(),
+                "approvals": tx.approvals.all(),
+                "rollouts": tx.rollouts.all(),
+                "incidents": tx.incidents.all(),
+                "holds": tx.holds.all(),
+                "tombstones": tx.tombstones.going(),
+            },
         }
 
 

@@ -56,7 +56,7 @@ def test_what_is_there_already_is_found_equal_and_what_differs_is_refused(here: 
         before = held(there)
         with here.write() as tx:
             tx.manifests.add(ManifestRecord("later", {}, NOW, "ann"))
-        with pytest.raises(ConflictError, match="other rows of this project: 1 in 'manifests', where there are 2"):
+        with pytest.raises(ConflictError, match="other rows of this project: 2 in 'manifests', where there are 3"):
             moved_rows(here, there)
         assert held(there) == before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.store.conftest import Opening
@@ -38,6 +38,23 @@ def catalogue(opening: Opening) -> Catalogue:
 def test_nothing_is_staged_at_first(catalogue: Catalogue) -> None:
     with catalogue.read() as tx:
         assert tx.staging.get() == StagingState(0, {}, None)
+
+
+def test_the_author_is_who_picked_the_last_of_what_is_there(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        assert tx.staging.author() is None
+        tx.staging.change({"a": "a@1"}, 0, by="ann", at=NOW)
+        tx.staging.change({"b": "b@1"}, 1, by="bob", at=NOW + timedelta(seconds=1))
+        assert tx.staging.author() == "bob"
+        tx.staging.change({"b": None}, 2, by="cyn", at=NOW + timedelta(seconds=2))
+        assert tx.staging.author() == "ann"
+
+
+def test_of_those_who_picked_at_one_moment_the_author_is_that_of_the_first_node(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        tx.staging.change({"b": "b@1"}, 0, by="bob", at=NOW)
+        tx.staging.change({"a": "a@1"}, 1, by="ann", at=NOW)
+        assert tx.staging.author() == "ann"
 
 
 def test_picks_are_set_replaced_and_taken_out(catalogue: Catalogue) -> None:

@@ -28,11 +28,11 @@ def test_a_tombstone_is_seen_by_all_projects_and_ends_once(opening: Callable[...
         assert tx.tombstones.going() == []
     with demo.write() as tx:
         assert tx.tombstones.going() == [STONE]
-        tx.tombstones.ended([STONE], NOW + timedelta(1))
+        tx.tombstones.ended([STONE], "ann", NOW + timedelta(1))
         assert tx.tombstones.going() == []
     with other.write() as tx:
         assert tx.tombstones.of([STONE.object])[STONE.object].is_gone
-        tx.tombstones.forget([STONE.object])
+        tx.tombstones.forget([STONE.object], "bob", NOW)
         assert not tx.tombstones.any()
 
 
@@ -68,6 +68,6 @@ def test_versions_are_marked_in_their_own_project_and_unmarked(opening: Callable
     with other.write() as tx:
         assert list(tx.tombstones.marked()) == list(tx.tombstones.marked(["a@1", "b"])) == ["a@1"]
         with pytest.raises(StoreError, match="opened for reading"):
-            tx.of("demo").tombstones.forget(["x"])
-        tx.tombstones.unmark(["a@1"])
+            tx.of("demo").tombstones.forget(["x"], "bob", NOW)
+        tx.tombstones.unmark(["a@1"], "bob", NOW)
         assert not tx.tombstones.any()

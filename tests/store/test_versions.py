@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from soroi.base.errors import ConflictError, UnknownNameError
-from soroi.store import Catalogue, EdgeRecord, Transaction, VersionRecord, Wanted
+from soroi.store import Catalogue, EdgeRecord, Transaction, VersionLine, VersionRecord, Wanted
 
 NOW = datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -30,6 +30,15 @@ def version(name: str, number: int, **changes: Any) -> VersionRecord:
         at=NOW,
     )
     return msgspec.structs.replace(made, **changes)
+
+
+def test_facts_are_read_without_the_rest(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        one, two = version("a", 1, facts={"rows": 10, "steps": [{"threshold": "t"}]}), version("b", 2)
+        for record in (one, two):
+            tx.versions.add(record)
+        assert tx.versions.facts([one.id, two.id, "c@3", one.id]) == {one.id: one.facts, two.id: {}}
+        assert tx.versions.facts([]) == {}
 
 
 def test_what_is_added_is_given_back_whole(catalogue: Catalogue) -> None:
@@ -103,6 +112,36 @@ def test_a_misspelt_id_is_answered_with_the_nearest(catalogue: Catalogue) -> Non
         tx.versions.add(version("careful", 1))
         with pytest.raises(UnknownNameError, match="did you mean 'careful@000000000001'"):
             tx.versions.get("carefull@000000000001")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant", "others"),
+    [
+        ("a\ud7fe", "a\ud7fe", ["a", "a\ud7ff", "b"]),
+        ("a\ud7ff", "a\ud7ff", ["a", "a\ue000", "b"]),  # the next character that text can hold is behind a gap
+        ("a\U0010ffff", "a\U0010ffff", ["a", "a\U0010fffe", "b"]),  # there is no next character
+        ("\U0010ffff", "\U0010ffff", ["a", "é", "\U0010fffe"]),
+        ("B", "B", ["A", "C", "b", "bB"]),
+        ("a_", "a_", ["a", "aa", "a1", "A_"]),
+    ],
+)
+def test_a_prefix_ends_with_its_last_character(catalogue: Catalogue, text: str, meant: str, others: list[str]) -> None:
+    with catalogue.write() as tx:
+        for place, name in enumerate([*others, meant]):
+            tx.versions.add(version(name, place))
+        assert tx.versions.get(text).node == meant
+
+
+def test_an_id_that_is_not_there_is_compared_with_those_of_its_node(catalogue: Catalogue) -> None:
+    with catalogue.write() as tx:
+        for place, name in enumerate(["careful", "careful", "other"], start=0xAB0000000001):
+            tx.versions.add(version(name, place))
+        with pytest.raises(UnknownNameError) as no_version:
+            tx.versions.get("careful@ab0000000009")
+        with pytest.raises(UnknownNameError) as no_node:
+            tx.versions.get("othr")
+    assert no_version.value.hint == "did you mean 'careful@ab0000000002' or 'careful@ab0000000001'?"
+    assert no_node.value.hint == "did you mean 'other'?"
 
 
 def test_the_first_version_of_a_recipe_is_the_one_to_reuse(catalogue: Catalogue) -> None:
@@ -234,6 +273,19 @@ def test_what_is_found_has_its_edges(catalogue: Catalogue) -> None:
         tx.versions.add(source)
         tx.versions.add(model)
         assert [one.edges for one in tx.versions.find(Wanted())] == [model.edges, []]
+
+
+def test_a_list_tells_of_the_same_versions_in_the_same_order(several: Catalogue) -> None:
+    with several.read() as tx:
+        for wanted in (
+            Wanted(),
+            Wanted(by="bob"),
+            Wanted(limit=2),
+            Wanted(since=NOW + timedelta(days=2), kind="model"),
+        ):
+            whole = [tx.versions.get(one.id) for one in tx.versions.find(wanted)]
+            told = [{name: getattr(one, name) for name in VersionLine.__struct_fields__} for one in whole]
+            assert [msgspec.structs.asdict(one) for one in tx.versions.lines(wanted)] == told
 
 
 def test_another_project_finds_nothing_of_it(several: Catalogue, opening: Callable[..., Catalogue]) -> None:

@@ -16,6 +16,8 @@ FORMAT = b"soroi-digest/1"
 
 DIGEST_BYTES = 20
 
+_SIZE = struct.Struct(">Q").pack
+
 
 def canonical(value: Any) -> bytes:
     """Encode plain data canonically.
@@ -41,7 +43,7 @@ def digest(domain: str, value: Any) -> str:
     return digest_bytes(domain, canonical(value))
 
 
-def digest_bytes(domain: str, data: bytes) -> str:
+def digest_bytes(domain: str, data: bytes | memoryview) -> str:
     """Digest raw bytes under a domain name, as 40 hexadecimal characters."""
     hasher = new_hasher(domain)
     hasher.update(data)
@@ -57,7 +59,9 @@ def new_hasher(domain: str) -> hashlib.blake2b:
 
 
 def _encode(value: Any, parts: list[bytes]) -> None:
-    if value is None:
+    if type(value) is str:  # first, since most pieces are text
+        _sized(b"s", value.encode("utf-8", "surrogatepass"), parts)
+    elif value is None:
         parts.append(b"n")
     elif isinstance(value, bool):
         parts.append(b"b1" if value else b"b0")
@@ -85,7 +89,7 @@ def _encode(value: Any, parts: list[bytes]) -> None:
 
 def _encode_mapping(value: Mapping[Any, Any], parts: list[bytes]) -> None:
     for key in value:
-        if not isinstance(key, str):
+        if type(key) is not str and not isinstance(key, str):
             raise TypeError(f"a mapping with a key of type {type(key).__name__} has no canonical encoding")
     parts.append(b"m" + struct.pack(">Q", len(value)))
     for key in sorted(value):
@@ -94,5 +98,4 @@ def _encode_mapping(value: Mapping[Any, Any], parts: list[bytes]) -> None:
 
 
 def _sized(tag: bytes, data: bytes, parts: list[bytes]) -> None:
-    parts.append(tag + struct.pack(">Q", len(data)))
-    parts.append(data)
+    parts += (tag + _SIZE(len(data)), data)

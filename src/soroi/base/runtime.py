@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +50,7 @@ class Ids(Protocol):
 
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_DIGIT_OF_BYTE = bytes(ord(_ALPHABET[byte % 32]) for byte in range(256))  # five random bits of each random byte
 
 
 def _base32(number: int, length: int) -> str:
@@ -64,10 +64,17 @@ def _base32(number: int, length: int) -> str:
 class RandomIds:
     """Ids of 48 bits of milliseconds and 80 random bits, in base 32, as ULIDs are."""
 
+    def __init__(self) -> None:
+        self._moment = (-1, "")
+
     def new(self, prefix: str) -> str:
         """A fresh id."""
-        number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
-        return f"{prefix}_{_base32(number, 26)}"
+        now = time.time_ns() // 1_000_000
+        moment, text = self._moment
+        if moment != now:
+            text = _base32(now, 10)
+            self._moment = (now, text)
+        return f"{prefix}_{text}{os.urandom(16).translate(_DIGIT_OF_BYTE).decode()}"
 
 
 @dataclass

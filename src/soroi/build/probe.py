@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from soroi.base.errors import MissingFileError
 from soroi.declare.node import Node
 from soroi.declare.spec import FileRef
+from soroi.store import Transaction
+
+Files: TypeAlias = list[list[str | int]]
+"""Name, size in bytes and time of change in nanoseconds of each file."""
 
 SOURCE_READ = "source.read"
 """Kind of the event that a source was read: the version found, and its files as they were."""
 
 
-def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[str | int]]:
+class Looks:
+    """How the files behind sources were when they were read.
+
+    Args:
+        tx: A transaction that reads.
+    """
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._newest: dict[str, Files] = {
+            str(one.body["version"]): one.body["files"] for one in tx.events.newest(SOURCE_READ)
+        }
+
+    def get(self, version: str, node: str) -> Files | None:
+        """The files as they were when a version was last read; ``None``: that is not known.
+
+        Args:
+            version: Id of the version.
+            node: Id of its source. What was read last of it is known already; anything older is looked up.
+        """
+        if version in self._newest:
+            return self._newest[version]
+        older = reversed(self._tx.events.list(kind=SOURCE_READ, subject=node))
+        found: Files | None = next((one.body["files"] for one in older if one.body["version"] == version), None)
+        return found
+
+
+def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> Files:
     """Name, size in bytes and time of change in nanoseconds of each file behind some references.
 
     Files below ``root`` are named relative to it, so that a project may be moved.
@@ -27,7 +60,7 @@ def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[st
     Raises:
         MissingFileError: A reference names no file.
     """
-    found: list[list[str | int]] = []
+    found: Files = []
     for ref in refs:
         paths = sorted(glob.glob(str(root / ref.pattern), recursive=True))  # noqa: PTH207 (takes absolute patterns)
         if not paths:
@@ -37,10 +70,11 @@ def probe_files(refs: Iterable[FileRef], root: Path, node: Node) -> list[list[st
                 where=node.where,
             )
         for path in paths:
-            stat = Path(path).stat()
+            stat = os.stat(path)  # noqa: PTH116 (thousands of times: a Path takes longer to make than the look)
             found.append([_name(path, root), stat.st_size, stat.st_mtime_ns])
     return found
 
 
 def _name(path: str, root: Path) -> str:
-    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
+    below = path.removeprefix(f"{str(root).rstrip(os.sep)}{os.sep}")
+    return below.replace(os.sep, "/") if below != path else path

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
 
 from soroi.declare.graph import Graph
 from soroi.store import StagingState, Transaction, VersionHead, VersionRecord
@@ -12,6 +14,7 @@ from soroi.store import StagingState, Transaction, VersionHead, VersionRecord
 PRODUCTION = "production"
 _SETS = 8
 _RECORDS = 2000
+_HEADS = 60_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,8 +31,20 @@ class Remembered:
     records: dict[str, VersionRecord] = field(default_factory=dict)
     """Some whole records, by id."""
 
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The facts of some versions, by id."""
+
     resting: dict[frozenset[str], dict[str, VersionHead]] = field(default_factory=dict)
     """For some sets of versions, the newest of each node that they rest on."""
+
+    def limit(self) -> None:
+        """Forget what is too much. Whoever reads at this moment, in another thread, keeps what they hold."""
+        if len(self.heads) > _HEADS:
+            self.heads, self.sources, self.resting = {}, {}, {}
+        if len(self.records) > _RECORDS:
+            self.records = {}
+        if len(self.facts) > _RECORDS:
+            self.facts = {}
 
 
 class VersionIndex:
@@ -43,11 +58,11 @@ class VersionIndex:
     def __init__(self, tx: Transaction, remembered: Remembered | None = None) -> None:
         self._tx = tx
         self._remembered = remembered or Remembered()
+        self._remembered.limit()
         self._heads = self._remembered.heads
         self._sources = self._remembered.sources
-        if len(self._remembered.records) > _RECORDS:
-            self._remembered.records.clear()
         self._records = self._remembered.records
+        self._facts = self._remembered.facts
 
     def load(self, ids: Iterable[str]) -> None:
         """Read versions and all that they rest on, at once."""
@@ -82,6 +97,16 @@ class VersionIndex:
         wanted = list(versions)
         self._records |= self._tx.versions.get_many(one for one in wanted if one not in self._records)
         return {one: self._records[one] for one in wanted}
+
+    def facts(self, versions: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The facts of some versions, by id: quicker than their whole records.
+
+        Raises:
+            UnknownNameError: There is no such version.
+        """
+        wanted = list(versions)
+        self._facts |= self._tx.versions.facts(one for one in wanted if one not in self._facts)
+        return {one: self._facts[one] if one in self._facts else self.get(one).facts for one in wanted}
 
     def built_as(self, definitions: Iterable[str]) -> dict[str, list[VersionHead]]:
         """The versions with some definitions, by node, newest first."""
@@ -138,15 +163,16 @@ class VersionIndex:
         newest: dict[str, VersionHead] = {}
         seen: set[str] = set()
         self.load(waiting)
+        heads = self._heads
         while waiting:
             one = waiting.pop()
             if one in seen:
                 continue
             seen.add(one)
-            head = self.head(one)
+            head = heads.get(one) or self.head(one)
             if _newer(head, newest.get(head.node)):
                 newest[head.node] = head
-            waiting.extend(edge.producer for edge in head.edges)
+            waiting += [edge.producer for edge in head.edges if edge.producer not in seen]
         while len(self._remembered.resting) >= _SETS:
             self._remembered.resting.pop(next(iter(self._remembered.resting)))
         self._remembered.resting[wanted] = newest
@@ -172,19 +198,19 @@ class References:
         self.known = known
         """Access to versions."""
         self._staged_data = known.resting_data(one.id for one in staged.values())
-        self._live_data = known.resting_data(one.id for one in live.values())
+
+    @cached_property
+    def _live_data(self) -> dict[str, VersionHead]:
+        """Asked only for what staging does not hold."""
+        return self.known.resting_data(one.id for one in self.live.values())
 
     def find(self, name: str) -> VersionHead | None:
         """The version of a node that a build takes: the staged one, else the live one, else ``None``.
 
         For data that is the newest among the versions that the staged (live) ones rest on.
         """
-        for picks, data in ((self.staged, self._staged_data), (self.live, self._live_data)):
-            if name in picks:
-                return picks[name]
-            if name in data:
-                return data[name]
-        return None
+        found = self.staged.get(name) or self._staged_data.get(name) or self.live.get(name)
+        return found or self._live_data.get(name)
 
 
 def _newer(one: VersionHead, other: VersionHead | None) -> bool:

@@ -155,8 +155,8 @@ class Run:
         """See that what this run begins with is there. While it is open, nothing of the nodes it visits is collected;
         what was collected before is not reused.
         """
-        secure(tx, self._store.objects, takes)
-        if not whole(tx, self._store.objects, {}, self._code.digest):
+        secure(tx, self._store.objects, takes, runtime=self._runtime)
+        if not whole(tx, self._store.objects, {}, self._code.digest, runtime=self._runtime):
             raise ConflictError("the captured code was collected just now", hint="build again")
         self._collected = tx.tombstones.marked().keys() if tx.tombstones.any() else ()
 
@@ -197,7 +197,8 @@ class Run:
         check_objects(self._store.objects, share)
         with self._store.catalogue.write() as tx:
             if share.version is not None:
-                secure(tx, self._store.objects, [share.version.id], of=tx.of(share.spec.project))
+                wanted, owner = [share.version.id], tx.of(share.spec.project)
+                secure(tx, self._store.objects, wanted, runtime=self._runtime, of=owner)
             found = take_over(tx, share, self._result.id, self._runtime)
         self._taken[name] = found
         self._result.versions[name] = found
@@ -281,29 +282,32 @@ class Run:
             ConflictError: It is still being collected.
         """
         assert self._executor is not None
+        hint = "build again"
         for _ in range(_PATIENCE):
             try:
                 record = self._commit(name, draft)
             except ConflictError as error:
                 if "collection" not in error.fields:
                     raise
+                hint = error.hint or hint
                 time.sleep(_PAUSE_SECONDS)
                 continue
             if record is not None:
                 return record
             draft = self._executor.submit(self._task(name, self._producers(name))).result()
-        raise ConflictError(f"what '{name}' gave was collected while it was built", hint="build again")
+        raise ConflictError(f"what '{name}' gave was collected while it was built", hint=hint)
 
     def _commit(self, name: str, draft: Draft) -> VersionRecord | None:
         """Record what a task gave; ``None``, and nothing is recorded, when some of its bytes are not there."""
         record = self._record(name, draft)
         log = self._store.objects.put(draft.log.encode()) if draft.log else None
         with self._store.catalogue.write() as tx:
-            if not whole(tx, self._store.objects, record.outputs, record.code, *([log] if log else [])):
+            logs = [log] if log else []
+            if not whole(tx, self._store.objects, record.outputs, record.code, *logs, runtime=self._runtime):
                 return None
             known = not tx.versions.add(record)
             if known:
-                tx.tombstones.unmark([record.id])
+                tx.tombstones.unmark([record.id], self._runtime.actor, self._runtime.clock.now())
                 record = tx.versions.get(record.id)
             else:
                 self._claim_equal(tx, record)

@@ -9,7 +9,7 @@ from typing import Any
 from soroi.base.errors import DeclarationError, UnknownNameError, did_you_mean
 from soroi.base.reason import Reason
 from soroi.build.reference import PRODUCTION, VersionIndex
-from soroi.declare.behaviour import difference
+from soroi.declare.behaviour_difference import difference
 from soroi.declare.edge import Role
 from soroi.declare.graph import Graph
 from soroi.declare.lifecycle import Deprecation

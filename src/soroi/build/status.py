@@ -12,12 +12,12 @@ from typing import Any
 from soroi.base.errors import MissingFileError, SoroiError
 from soroi.base.reason import Reason
 from soroi.build.claims import Claims
-from soroi.build.probe import probe_files
+from soroi.build.probe import Looks, probe_files
 from soroi.build.reference import References
 from soroi.build.shares import Share, Shares
 from soroi.build.step import allowed_spans, data_uses, edge_step
 from soroi.build.work import build_edges
-from soroi.declare.behaviour import FORMAT
+from soroi.declare.behaviour_component import FORMAT
 from soroi.declare.fingerprint import Fingerprint, changes, changes_between_formats, format_of
 from soroi.declare.graph import Graph
 from soroi.declare.lifecycle import deprecation_notes, refused_uses
@@ -134,8 +134,8 @@ class StatusInputs:
     described: Mapping[str, str]
     """Digest of each node's description as it was recorded last."""
 
-    looks: Mapping[str, list[list[str | int]]]
-    """For each version of a source, the files as they were when it was last read."""
+    looks: Looks
+    """The files behind sources as they were when each version was last read."""
 
     claims: Claims
     """The recorded claims."""
@@ -323,7 +323,7 @@ def _look(judging: _Judging, head: VersionHead, causes: list[Reason], unknown: l
     except MissingFileError as error:
         unknown.append(Reason("data", error.message, node.name))
         return
-    before = inputs.looks.get(head.id)
+    before = inputs.looks.get(head.id, node.name)
     if before != now:
         changed = sorted({str(one[0]) for one in now} ^ {str(one[0]) for one in before or []})
         changed += [str(a[0]) for a, b in zip(now, before or [], strict=False) if a[0] == b[0] and a != b]

@@ -26,6 +26,9 @@ class EdgeStep:
     """The claim it rests on, if it needs one."""
 
 
+_IN_STEP = EdgeStep(None)
+
+
 def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, claims: Claims) -> EdgeStep:
     """Judge one edge.
 
@@ -36,7 +39,7 @@ def edge_step(consumer: VersionHead, used: VersionHead, picked: VersionHead, cla
         claims: The recorded claims.
     """
     if used.id == picked.id:
-        return EdgeStep(None)
+        return _IN_STEP
     if picked.kind == "features":
         if used.definition == picked.definition:
             return EdgeStep(None)

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from soroi.cli.common import Common, opened
 from soroi.cli.displayed import show_displayed
-from soroi.cli.output import show, styled, table
+from soroi.cli.output import remark, show, styled, table
 
 
 def approve(
@@ -39,7 +39,8 @@ def approve(
         from soroi.project.approving import approve_case
         from soroi.release.approvals import Wanted
 
-        case, done = approve_case(project, plan, environment, Wanted(kind, expires, note))
+        given = approve_case(project, plan, environment, Wanted(kind, expires, note))
+    case, done = given.case, given.record
     until = f" until {done.expires_at:%Y-%m-%d %H:%M} UTC" if done.expires_at else ""
     verdicts = [[one.gate, one.outcome] for one in case.verdicts]
     data = {
@@ -52,8 +53,15 @@ def approve(
         "expires_at": done.expires_at.isoformat() if done.expires_at else None,
         "verdicts": {one.gate: one.outcome for one in case.verdicts},
         "key": done.signature["key"],
+        "unjudged": list(given.unjudged),
     }
     said = f"{done.by} approved {done.manifest} to {done.environment} as {done.kind}{until}."
     shown = [table(("gate", "verdict"), verdicts)] if verdicts else ["It showed no verdict."]
     show(common, data, styled(said, "bold green"), f"plan {done.plan[:12]}, signed as {done.id}", *shown)
+    if given.unjudged:
+        judge = "soroi judge" if done.environment == "production" else f"soroi judge {done.environment}"
+        remark(
+            f"Not judged yet: {', '.join(given.unjudged)}. As soon as it is, this approval no longer counts: {judge}, "
+            "then approve again."
+        )
     return 0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import difflib
+import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Group, UnknownCommandError
 
 from soroi import __version__
 from soroi.cli.failure import EXIT_CODES, report, report_usage
-from soroi.cli.output import guarded
+from soroi.cli.output import guarded, hold
 
 COMMANDS = {
     "Begin": {
@@ -36,7 +40,9 @@ COMMANDS = {
     },
     "Run": {
         "serve": "Answer over HTTP.",
+        "decide": "Decide on every row of a file or table.",
         "trace": "From an answer, a version or a release to everything it rests on.",
+        "versions": "Find versions by what is recorded of them.",
         "store": "Move what a project knows to shared servers.",
     },
     "Govern": {
@@ -51,6 +57,10 @@ COMMANDS = {
     },
 }
 """The commands, by group, each with what it does. Their modules are imported only when they run."""
+
+
+LOOKING = frozenset({"status", "plan"})
+"""Commands that only look, once, and that people wait for: what is made for them lives until the process ends."""
 
 
 def make_app() -> App:
@@ -83,7 +93,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status; see :data:`soroi.cli.failure.EXIT_CODES`.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        return _run(list(arguments))
+    given = sys.argv[1:]
+    looking = bool(given) and given[0] in LOOKING
+    if looking:
+        gc.disable()
+        hold()
+    code = _run(given)
+    if looking:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> None:
+    """End the process, as its end would, but without taking apart piece by piece what it had in memory.
+
+    Goes back, so that the process ends in the usual way, when other threads are at work or something cannot be written.
+    """
+    if threading.active_count() > 1 or sys.gettrace() is not None or sys.getprofile() is not None:
+        return
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run(given: list[str]) -> int:
     with guarded("--json" in given):
         try:
             done = make_app()(given, exit_on_error=False, print_error=False, help_on_error=False)

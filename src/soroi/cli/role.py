@@ -29,8 +29,8 @@ def grant(
 
     Args:
         who: To whom.
-        role: viewer, reviewer, builder, approver, operator, auditor or owner; approver:KIND; or one transition by its
-            name, such as break_glass.
+        role: caller, viewer, reviewer, builder, approver, operator, auditor or owner; approver:KIND; or one transition
+            by its name, such as break_glass.
         environment: The only environment it holds in; default: all.
         group: The only group of nodes it holds for; default: all.
         expires: For how long, as 30d; default: until it is revoked.

@@ -20,7 +20,6 @@ from typing import Any
 
 from soroi.base.errors import DeclarationError, SoroiError
 from soroi.codebase.bundle import is_own_file
-from soroi.declare.behaviour_source import remember_run
 from soroi.declare.declaration import Declaration, collecting, declaration_of
 from soroi.declare.gate import EnvironmentSpec
 from soroi.declare.gating import collecting_environments
@@ -67,6 +66,10 @@ class Codebase:
         return self._with_environments(
             build_graph(self._declared, lambda dataset, column: parts.get(dataset, {}).get(column, ()))
         )
+
+    def is_on_disk(self) -> bool:
+        """Whether the texts of its modules are those that ran."""
+        return all(_text_of(find_module(self.root, name)) == text for name, text in self.texts.items())
 
     def _with_environments(self, graph: Graph) -> Graph:
         graph.environments = self._environments
@@ -193,6 +196,8 @@ class Codebase:
             shown = self._code_base / path.relative_to(self.root)
             content = self.texts[module.__name__] = path.read_bytes()
             code = compile(content, str(shown), "exec", dont_inherit=True)
+            from soroi.declare.behaviour_source import remember_run  # where nothing is loaded, it is not needed
+
             with contextlib.suppress(UnicodeDecodeError):
                 remember_run(str(shown), content.decode("utf-8"))
             with _shown(self.modules):
@@ -286,6 +291,13 @@ def find_module(root: Path, name: str) -> Path | None:
     if base.with_suffix(".py").is_file():
         return base.with_suffix(".py")
     return base if base.is_dir() and any(base.glob("*.py")) else None
+
+
+def _text_of(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path is not None else None
+    except OSError:
+        return None
 
 
 def _refuse_late(made: Sequence[Declaration], modules: set[str]) -> None:

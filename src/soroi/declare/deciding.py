@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from soroi.base.duration import duration
 from soroi.base.errors import DeclarationError
 from soroi.declare.declaration import Declaration, Use, calling_place
+from soroi.declare.domain import Domain, valid_domain
 from soroi.declare.edge import Role
 from soroi.declare.gate import RISKS
 from soroi.declare.gating import gates_of
@@ -127,6 +128,7 @@ def decision(
     negative: str,
     fail_safe: str | None = None,
     fallbacks: Sequence[Rule] = (),
+    domain: Mapping[str, Domain] | None = None,
     record: str = "soon",
     risk: str | None = None,
     judged_by: Sequence[Any] = (),
@@ -146,6 +148,8 @@ def decision(
         fail_safe: Action when nothing else could answer; must be the positive or the negative action.
         fallbacks: Plain rules, asked in order: a row of the spine as a mapping in; True, False or None
             (cannot say) out.
+        domain: What models may be asked about, by column of the spine: ``so.between(0, 120)``,
+            ``so.one_of("US", "NO")``. A row outside goes to the fallbacks at once, and says why.
         record: ``"durable"``: an answer is on disk before it is given; ``"soon"``: within a second.
         risk: ``"critical"``, ``"standard"`` or ``"availability"``: a complete set of gates for its releases, with
             numbers to start from. Default: only what is asked of every release.
@@ -163,6 +167,7 @@ def decision(
     if risk is not None and risk not in RISKS:
         raise DeclarationError(f"risk='{risk}' is not known", hint="one of " + ", ".join(RISKS), where=place)
     gates = gates_of(judged_by, place)
+    domains = valid_domain(domain, place)
     span = duration(deadline)
     steps = tuple(cascade)
 
@@ -177,6 +182,7 @@ def decision(
             durable=record == "durable",
             risk=risk,
             judged_by=gates,
+            domain=domains,
         )
 
     return Declaration(

@@ -11,7 +11,8 @@ from typing import Any
 
 from soroi.base.digest import digest
 from soroi.base.reason import Reason
-from soroi.declare.behaviour import FORMAT, Behaviour, Component, difference, function_behaviour
+from soroi.declare.behaviour_component import FORMAT, Behaviour, Component
+from soroi.declare.behaviour_difference import difference
 from soroi.declare.graph import Graph
 from soroi.declare.node import Node, NodeKind
 
@@ -102,6 +103,8 @@ def fingerprints(
         libraries: Version of the distribution that brings a top-level module; ``None`` when it has none.
         load: Gives a module of the project that is imported only inside functions.
     """
+    from soroi.declare.behaviour import function_behaviour  # what is kept between processes needs none of it
+
     made: dict[str, Fingerprint] = {}
     known: dict[int, Behaviour] = {}
 

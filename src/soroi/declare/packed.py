@@ -65,21 +65,22 @@ class Packed:
 
     Args:
         data: The bytes.
+        checked: Whether they are known to be what was written.
 
     Raises:
         CorruptError: They are not what was written.
     """
 
-    def __init__(self, data: bytes) -> None:
-        if digest_bytes("packed", data[_DIGEST:]).encode() != data[:_DIGEST]:
-            raise CorruptError("the kept declarations are not as they were written")
+    def __init__(self, data: bytes | memoryview, *, checked: bool = False) -> None:
         self._data = memoryview(data)
+        if not checked and digest_bytes("packed", self._data[_DIGEST:]).encode() != self._data[:_DIGEST]:
+            raise CorruptError("the kept declarations are not as they were written")
         begin = _DIGEST + _LENGTH
-        end = begin + int.from_bytes(data[_DIGEST:begin], "big")
+        end = begin + int.from_bytes(self._data[_DIGEST:begin], "big")
         lengths = msgspec.msgpack.decode(self._data[begin:end])
         self._at = list(itertools.accumulate(lengths, initial=end))
         self._head = msgspec.msgpack.decode(self._part(0))
-        self._unpack = _Unpacker(self._head["objects"])
+        self._values = _Unpacker(self._head["objects"]).values()
 
     def _part(self, index: int) -> memoryview:
         return self._data[self._at[index] : self._at[index + 1]]
@@ -87,7 +88,7 @@ class Packed:
     @cached_property
     def graph(self) -> Graph:
         """The graph. Its functions cannot be run: they were left behind."""
-        value = self._unpack.value
+        values = self._values
         roles = {one.value: one for one in Role}
         kinds = {one.value: one for one in NodeKind}
         accesses = {one.value: one for one in Access}
@@ -98,19 +99,19 @@ class Packed:
             made = Node(
                 id=NodeId(name, part),
                 kind=kinds[kind],
-                spec=value(spec),
-                edges=tuple([Edge(roles[role], producer, value(options)) for role, producer, options in edges]),
+                spec=values[spec],
+                edges=tuple([Edge(roles[role], producer, values[options]) for role, producer, options in edges]),
                 function=_left_behind(name) if has_function else None,
                 where=where,
-                group=value(group),
+                group=values[group],
                 access=accesses[access],
                 doc=doc,
-                parameters=value(parameters),
-                deprecation=value(end),
+                parameters=values[parameters],
+                deprecation=values[end],
             )
             nodes[made.name] = made
-        made_of = Graph(nodes, value(self._head["families"]), is_ordered=True)
-        made_of.environments = value(self._head["environments"])
+        made_of = Graph(nodes, values[self._head["families"]], is_ordered=True)
+        made_of.environments = values[self._head["environments"]]
         return made_of
 
     @cached_property
@@ -123,7 +124,7 @@ class Packed:
             made = Fingerprint(
                 components=_LaterMapping(later, 0),
                 description=_LaterMapping(later, 1),
-                unknown=self._unpack.value(unknown),
+                unknown=self._values[unknown],
                 upstream_behaviour=upstream_behaviour,
                 upstream_description=upstream_description,
                 gates=gates or {},
@@ -235,6 +236,10 @@ class _Unpacker:
         self._objects = objects
         self._made: dict[int, Any] = {}
         self._classes: dict[str, Any] = {}
+
+    def values(self) -> list[Any]:
+        """All values, by number."""
+        return [self.value(number) for number in range(len(self._objects))]
 
     def value(self, number: int) -> Any:
         if number not in self._made:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from soroi.base.duration import duration
+from soroi.declare.domain import Domain
 from soroi.declare.gate import GateSpec
 from soroi.declare.objective import Objective
 
@@ -237,6 +238,9 @@ class DecisionSpec:
     judged_by: tuple[GateSpec, ...] = ()
     """Further gates, and those that replace one of the profile. Neither decides an answer: they build nothing."""
 
+    domain: tuple[tuple[str, Domain], ...] = ()
+    """What models may be asked about: columns of the spine and their values."""
+
     def behaviour(self) -> dict[str, Any]:
         """What of the options decides the output."""
         return {
@@ -247,6 +251,7 @@ class DecisionSpec:
             "fail_safe": self.fail_safe,
             "fallbacks": [rule.__name__ for rule in self.fallbacks],
             "durable": self.durable,
+            **({"domain": {name: one.to_dict() for name, one in self.domain}} if self.domain else {}),
         }
 
     def description(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import overload
 
 import msgspec
@@ -31,8 +32,16 @@ class CalibrationMap(msgspec.Struct, frozen=True):
     def probability(self, score: Floats) -> Floats: ...
     def probability(self, score: float | Floats) -> float | Floats:
         """Probability of a positive at a score, or at each of an array of scores (n,)."""
-        found = np.interp(score, self.xs, self.ys)
-        return found if isinstance(score, np.ndarray) else float(found)
+        if isinstance(score, np.ndarray):
+            return np.interp(score, self.xs, self.ys)
+        xs, ys = self.xs, self.ys
+        place = bisect_right(xs, score)
+        if place == 0 or place == len(xs):
+            return ys[0] if place == 0 else ys[-1]
+        low = xs[place - 1]
+        if low == score:
+            return ys[place - 1]
+        return (ys[place] - ys[place - 1]) / (xs[place] - low) * (score - low) + ys[place - 1]
 
 
 def fit_calibration(y: npt.ArrayLike, score: npt.ArrayLike, *, what: str) -> CalibrationMap:

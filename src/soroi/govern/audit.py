@@ -1,14 +1,15 @@
 """The audit: is the record of a project what was recorded? Everything that is not is named.
 
-The history is a chain of digests; each key, grant, token, approval and verdict left the digest of its row in it;
-manifests are named by their content; heads moved as the history says; approvals and waivers are signed. Whoever can
-rewrite the whole database can rewrite all of this alike: an exported head (:mod:`soroi.govern.export`), kept
-elsewhere, finds that too.
+The history is a chain of digests; each key, grant, token, approval, verdict, rollout, incident, hold and tombstone left
+the digest of its row in it; manifests are named by their content; heads moved as the history says; approvals and
+waivers are signed. Whoever can rewrite the whole database can rewrite all of this alike: an exported head
+(:mod:`soroi.govern.export`), kept elsewhere, finds that too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,9 +25,16 @@ from soroi.release.staging import STAGING
 from soroi.store import ApprovalRecord, Transaction
 from soroi.store.columns import decode_json, encode_json
 from soroi.store.governed import ROW
+from soroi.store.incidents import CLOSED, OPENED
+from soroi.store.rollouts import KINDS as ROLLOUT_KINDS
+from soroi.store.rollouts import MOVE
 from soroi.store.rows import OWN, StoredRow
+from soroi.store.tombstones import LIFTED, WRITTEN
 
 JUDGED = "verdict.given"
+
+ROLLED = tuple(f"rollout.{one}" for one in ROLLOUT_KINDS)
+"""Kinds of events of rollouts."""
 
 GOVERNED = {
     "keys": ("key", ("key.added", "key.revoked")),
@@ -34,6 +42,9 @@ GOVERNED = {
     "tokens": ("token", ("token.created", "token.revoked")),
     "approvals": ("approval", ("approval.given",)),
     "verdicts": ("verdict", (JUDGED,)),
+    "rollouts": ("rollout", ROLLED),
+    "incidents": ("incident", (OPENED, CLOSED)),
+    "holds": ("hold", ("hold.added", "hold.released")),
 }
 """Tables whose rows left their digests in the history: what one is called, and the kinds of its events."""
 
@@ -45,7 +56,8 @@ def audit(tx: Transaction) -> AuditReport:
         tx: A transaction that reads.
     """
     history = _History(tx)
-    problems = [*tx.events.verify()]
+    problems = [Reason("damaged", f"the file of the catalogue is damaged: {one}") for one in tx.damage()]
+    problems += tx.events.verify()
     notes: list[Reason] = []
     checked = {"events": len(history.events)}
     for table, (noun, kinds) in GOVERNED.items():
@@ -56,6 +68,9 @@ def audit(tx: Transaction) -> AuditReport:
         notes += noted
     problems += [*_subjects(tx), *_approvals(tx)]
     problems += _waivers(tx, history)
+    rolled, stones = tx.stored("rollout_moves"), tx.stored("tombstones")
+    checked |= {"rollout moves": len(rolled), "tombstones": len(stones)}
+    problems += [*_rollout_moves(rolled, history), *_stones(stones, history, _lifted_elsewhere(tx))]
     manifests = tx.stored("manifests")
     checked["manifests"] = len(manifests)
     problems += _manifests(manifests, history)
@@ -74,6 +89,7 @@ class _History:
             body = _parsed(row.values["body"])
             self.events.append((row.values, body if isinstance(body, dict) else {}))
         chain = [one.values for one in tx.stored("event_chains")]
+        self.project = tx.project
         self.length: int = (chain[0]["length"] or 0) if chain else 0
         self.head: str = (chain[0]["digest"] or "") if chain else ""
 
@@ -189,6 +205,62 @@ def _signed(body: Mapping[str, Any], evidence: Any, by: Any) -> bool:
         return signature.signer == by and verify(signature, WAIVER, {**body, "reason": evidence["reason"]})
     except (KeyError, TypeError):
         return False
+
+
+def _rollout_moves(rows: Sequence[StoredRow], history: _History) -> Iterator[Reason]:
+    told: dict[tuple[str, int], str | None] = {}
+    count = Counter[str]()
+    for row, body in history.of(*ROLLED):
+        count[row["subject"]] += 1
+        told[row["subject"], count[row["subject"]]] = body.get(MOVE)
+    for one in rows:
+        rollout, revision = str(one.values["rollout"]), one.values["revision"]
+        name, place = f"revision {revision} of rollout {rollout}", (rollout, revision)
+        if place not in told:
+            yield Reason("added", f"{name} is not in the history", rollout)
+        elif told.pop(place) != one.digest:
+            yield Reason("changed", f"{name} is not what was recorded", rollout)
+    for rollout, revision in told:
+        yield Reason("missing", f"revision {revision} of rollout {rollout} is missing", rollout)
+
+
+def _stones(rows: Sequence[StoredRow], history: _History, elsewhere: Collection[str]) -> Iterator[Reason]:
+    """What is wrong with the tombstones, which also go again.
+
+    Args:
+        rows: The rows.
+        history: What the history says.
+        elsewhere: Those that other projects lifted, as their histories say.
+    """
+    told: dict[str, Any] = {}
+    for row, body in history.of(WRITTEN, LIFTED):
+        said = body.get("rows")
+        if not isinstance(said, dict):
+            continue  # named by the chain
+        if row["kind"] == WRITTEN:
+            told |= said
+        else:
+            told = {name: one for name, one in told.items() if name not in said.get(history.project, ())}
+    for one in rows:
+        name = str(one.values["object"])
+        if name not in told:
+            yield Reason("added", f"tombstone {name} is not in the history", name)
+        elif told.pop(name) != one.digest:
+            yield Reason("changed", f"tombstone {name} is not what was recorded", name)
+    for name in sorted(told.keys() - elsewhere):
+        yield Reason("missing", f"tombstone {name} is missing", name)
+
+
+def _lifted_elsewhere(tx: Transaction) -> set[str]:
+    """Tombstones of the project that others lifted, because they put the objects again."""
+    found = set[str]()
+    for project in tx.events.projects():
+        if project != tx.project:
+            for row in tx.of(project).stored("events"):
+                said = _parsed(row.values["body"]) if row.values["kind"] == LIFTED else None
+                lifted = said.get("rows") if isinstance(said, dict) else None
+                found |= set(lifted.get(tx.project, ())) if isinstance(lifted, dict) else set()
+    return found
 
 
 def _manifests(rows: Sequence[StoredRow], history: _History) -> Iterator[Reason]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from soroi.base.errors import DataError
@@ -11,8 +13,11 @@ from soroi.codebase import ProjectConfig
 from soroi.release.rollout_moves import Promote
 from soroi.release.rollout_watch import Watcher
 from soroi.scoring import dtype_text
-from soroi.serve import DecisionPart, Engine, Follower, RowSchema, Trial
+from soroi.serve import DecisionPart, Engine, Follower, Ingested, RowSchema, Trial
 from soroi.store import AnswerLog, HeadRecord, RolloutRecord, RowLog, Store, StoreConfig, open_store
+
+Share = Callable[[str, Sequence[Any], datetime], None]
+"""Takes a source, its rows and the time they came in; returns once they count everywhere."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class Service:
     watcher: Watcher | None = None
     """What looks after rollouts of the head; ``None``: another process does."""
 
+    share: Share | None = None
+    """Tells the other processes of the server about rows that came in; ``None``: there is only this one."""
+
     def start(self) -> None:
         """Begin to follow the head, and to watch its rollouts."""
         self.follower.start()
@@ -47,6 +55,14 @@ class Service:
         self.follower.stop()
         self.engine.close()
         self.store.close()
+
+    def ingest(self, source: str, rows: Sequence[Any]) -> Ingested:
+        """Take rows of a source in, here and in the other processes of the server; see :meth:`Engine.ingest`."""
+        now = self.engine.runtime.clock.now()
+        taken = self.engine.ingest(source, rows, now=now)
+        if self.share is not None and taken.accepted:
+            self.share(source, rows, now)
+        return taken
 
     def readiness(self) -> dict[str, Any]:
         """Whether it can answer, with what, and what is wrong."""
@@ -121,13 +137,16 @@ def _type(dtype: Any) -> str:
         return str(dtype)
 
 
-def open_service(config: ProjectConfig, *, environment: str = "production", runtime: Runtime | None = None) -> Service:
+def open_service(
+    config: ProjectConfig, *, environment: str = "production", runtime: Runtime | None = None, watching: bool = True
+) -> Service:
     """Open a project in order to serve it. Nothing is loaded before :meth:`Service.start`.
 
     Args:
         config: What ``soroi.toml`` says.
         environment: Name of the head to follow.
         runtime: Clock and ids; the machine's by default.
+        watching: Whether to look after rollouts of the head.
 
     Raises:
         StoreError: The store cannot be opened.
@@ -136,7 +155,7 @@ def open_service(config: ProjectConfig, *, environment: str = "production", runt
     store = open_store(StoreConfig(config.store, config.name, config.catalogue, config.objects), runtime=runtime)
     engine = Engine(AnswerLog(config.store), RowLog(config.store), runtime=runtime)
     follower = Follower(store, engine, module=config.module, home=config.root, environment=environment)
-    watcher = Watcher(store, environment, runtime=runtime, promote=_promoting(config, runtime))
+    watcher = Watcher(store, environment, runtime=runtime, promote=_promoting(config, runtime)) if watching else None
     return Service(config.name, store, engine, follower, watcher)
 
 

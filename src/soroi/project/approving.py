@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soroi.base.errors import OutOfStepError, UnknownNameError
 from soroi.project.listing import Listing, when
 from soroi.release.approvals import Judged, Wanted, approve, judged_approvals
 from soroi.release.case import Case
-from soroi.release.manifest import Manifest, read_manifest
-from soroi.store import ApprovalRecord, Transaction
+from soroi.release.manifest import differing, read_manifest
+from soroi.store import ApprovalRecord
 
 if TYPE_CHECKING:
     from soroi.project.project import Project
 
 
-def approve_case(project: Project, text: str | None, environment: str, wanted: Wanted) -> tuple[Case, ApprovalRecord]:
-    """Approve a plan. Gives what was approved, as it was shown, and the approval.
+@dataclass(frozen=True)
+class Approved:
+    """What was approved, and how."""
+
+    case: Case
+    """The plan, with the verdicts that it showed."""
+
+    record: ApprovalRecord
+    """The approval."""
+
+    unjudged: tuple[str, ...]
+    """Gates without a verdict that holds: as soon as they are judged, the approval no longer counts."""
+
+
+def approve_case(project: Project, text: str | None, environment: str, wanted: Wanted) -> Approved:
+    """Approve a plan.
 
     Args:
         project: The project.
@@ -33,7 +48,10 @@ def approve_case(project: Project, text: str | None, environment: str, wanted: W
     """
     case = find_case(project, text, environment)
     given = Wanted(wanted.kind, wanted.expires, wanted.note, project.groups(changed_nodes(project, case)))
-    return case, approve(project.store, case, runtime=project.runtime, wanted=given)
+    record = approve(project.store, case, runtime=project.runtime, wanted=given)
+    with project.store.catalogue.read() as tx:
+        states = project.gating.standing(tx, case.manifest, environment).states
+    return Approved(case, record, tuple(one.gate.name for one in states if one.is_unjudged))
 
 
 def list_approvals(project: Project, text: str | None, environment: str) -> Listing[Judged]:
@@ -75,12 +93,6 @@ def changed_nodes(project: Project, case: Case) -> Collection[str]:
     """Ids of the nodes that a case would change."""
     with project.store.catalogue.read() as tx:
         return differing(tx, case.base.manifest if case.base else None, case.manifest)
-
-
-def differing(tx: Transaction, old: str | None, new: Manifest) -> list[str]:
-    """Ids of the nodes whose versions differ between two manifests; all when the old one is none."""
-    before = read_manifest(tx, old).picks if old is not None else {}
-    return [name for name in sorted(before.keys() | new.picks.keys()) if before.get(name) != new.picks.get(name)]
 
 
 def read_case(project: Project, environment: str, text: str | None) -> Case:

@@ -70,6 +70,19 @@ class Declarations:
             return None
         return f"Loading the project took {self.seconds:.0f} s, and will each time, because {self.not_kept}"
 
+    def hold(self) -> bool:
+        """Whether what was read still follows from what is on disk: the texts of the modules, and declared files."""
+        if "code" not in self.__dict__:
+            return self._keeper.holds({})
+        return self.code.is_on_disk() and self._keeper.holds(self._files)
+
+    @property
+    def _files(self) -> dict[str, str]:
+        """Digests of the declared files behind the fingerprints, by pattern, if those were made."""
+        known: dict[str, Fingerprint] = self.__dict__.get("fingerprints", {})
+        parts = (part for one in known.values() for part in one.components.values())
+        return {part.label: part.digest for part in parts if part.kind == "file"}
+
     def forget_parts(self) -> None:
         """Look at the parts of open families again: a build may have found others."""
         graph = self._kept.graph if self._kept is not None else self.code.graph

@@ -11,7 +11,6 @@ from soroi.base.memory import collecting_later
 from soroi.build.reference import PRODUCTION
 from soroi.build.request import BuildRequest
 from soroi.build.status import statuses
-from soroi.project.approving import differing
 from soroi.project.gating import Gating
 from soroi.project.looking import Looking
 from soroi.project.moments import moment
@@ -133,7 +132,7 @@ class Doing(Looking):
             RefusedError: A version cannot be staged.
             ConflictError: Somebody else changed staging at the same moment.
         """
-        self.declarations.forget_parts()
+        self.look_again()
         members = [one for text in wanted for one in (self.graph.expand([text]) if self._names(text) else [text])]
         if behind:
             with self.store.catalogue.read() as tx:
@@ -144,7 +143,16 @@ class Doing(Looking):
             members += [node.name for node in self.graph if node.kind.answers and node.name in built]
         if members or remove:  # without, what is there is only sealed
             self._require("stage", None, lambda: [one.partition("@")[0] for one in (*members, *remove)])
-        return stage(self.store, self.graph, self.fingerprints, members, runtime=self.runtime, remove=remove, note=note)
+        return stage(
+            self.store,
+            self.graph,
+            self.fingerprints,
+            members,
+            runtime=self.runtime,
+            remove=remove,
+            note=note,
+            remembered=self._remembered,
+        )
 
     def judge(
         self, *gates: str, environment: str = PRODUCTION, again: bool = False
@@ -163,6 +171,7 @@ class Doing(Looking):
             OutOfStepError: Staging is not sealed.
             UnknownNameError: There is no such gate.
         """
+        self.look_again()
         return self.gating.judge(environment, gates, again=again)
 
     def subject(self, decision: str, environment: str = PRODUCTION) -> Subject:
@@ -192,7 +201,7 @@ class Doing(Looking):
             ForbiddenError: You may not release there, or not break the glass.
             ConflictError: Somebody else was first.
         """
-        self._require("release", environment, lambda: self._changed(environment))
+        self.look_again()
         return release(
             self.store,
             environment=environment,
@@ -200,7 +209,7 @@ class Doing(Looking):
             runtime=self.runtime,
             reason=reason,
             staging_report=self._why_not_sealed,
-            asks=self.gating.asks(environment, self._touched(environment), break_glass=break_glass),
+            asks=self.gating.asks(environment, break_glass=break_glass),
         )
 
     def rollback(self, environment: str = PRODUCTION, *, to: str | None = None, reason: str = "") -> ReleaseOutcome:
@@ -210,8 +219,6 @@ class Doing(Looking):
             RefusedError: There is nothing to go back to, or it does not load.
             ConflictError: Somebody else was first.
         """
-        changed = self._changed(environment, back=True, to=to)
-        self._require("rollback", environment, lambda: changed)
         return rollback(
             self.store,
             environment=environment,
@@ -219,7 +226,7 @@ class Doing(Looking):
             runtime=self.runtime,
             to=to,
             reason=reason,
-            asks=self.gating.asks(environment, self.groups(changed)),
+            asks=self.gating.asks(environment),
         )
 
     def waive(self, node: str, *, reason: str) -> Waived:
@@ -234,15 +241,15 @@ class Doing(Looking):
     def _standing(self, tx: Transaction, sealed: str | None, environment: str) -> Standing | None:
         if sealed is None:
             return None
-        manifest, head = read_manifest(tx, sealed), tx.heads.get(environment)
-        touched = self.groups(differing(tx, head.manifest if head else None, manifest))
-        return self.gating.standing(tx, manifest, environment, touched)
+        return self.gating.standing(tx, read_manifest(tx, sealed), environment)
 
     def _judges(self) -> dict[str, Judge]:
         return {LOADS: self.gating.loads}
 
     def plan(self, environment: str = PRODUCTION) -> ReleasePlan:
         """What a release would do, what stands in its way, and what to do next. Changes nothing."""
+        self.look_again()
+        self.graph  # noqa: B018 (may read the store: not within another reading)
         with self.store.catalogue.read() as tx, collecting_later():
             inputs = self._status_inputs(tx)
             found = statuses(inputs)

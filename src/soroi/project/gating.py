@@ -55,29 +55,25 @@ class Gating:
             configured=self._project.config.environments.get(environment),
         )
 
-    def asks(self, environment: str, groups: Collection[str | None] = (), *, break_glass: bool = False) -> Asks:
+    def asks(self, environment: str, *, break_glass: bool = False) -> Asks:
         """What is asked of a release to an environment.
 
         Args:
             environment: Where it goes.
-            groups: Groups of the nodes that would change.
             break_glass: Whether gates that do not hold are to be overridden.
         """
         gates = partial(self.gates, environment=environment)
-        return Asks(gates, self._project.config.windows, groups, break_glass)
+        return Asks(gates, self._project.config.windows, self._project.groups, break_glass)
 
-    def standing(
-        self, tx: Transaction, manifest: Manifest, environment: str, groups: Collection[str | None] = ()
-    ) -> Standing:
+    def standing(self, tx: Transaction, manifest: Manifest, environment: str) -> Standing:
         """How a manifest stands before its gates, with the verdicts there are. Judges nothing.
 
         Args:
             tx: A transaction that reads.
             manifest: The manifest.
             environment: Where it is to go.
-            groups: Groups of the nodes that would change.
         """
-        runtime, asks = self._project.runtime, self.asks(environment, groups)
+        runtime, asks = self._project.runtime, self.asks(environment)
         gates = asks.gates_of(manifest, environment)
         head = tx.heads.get(environment)
         live = read_manifest(tx, head.manifest) if head is not None else None

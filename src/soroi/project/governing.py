@@ -12,7 +12,6 @@ from soroi.base.display import Display, Shown
 from soroi.base.errors import UnknownNameError, did_you_mean
 from soroi.base.reason import Reason
 from soroi.base.signing import public_key
-from soroi.govern import AuditReport, audit, check_export, export_history
 from soroi.project.listing import Listing, when
 from soroi.release.granting import Reach, grant, revoke
 from soroi.release.identity import Limits, add_key, create_token, revoke_key, revoke_token
@@ -21,6 +20,7 @@ from soroi.rules import Holding
 from soroi.store import GrantRecord, KeyRecord, TokenRecord
 
 if TYPE_CHECKING:
+    from soroi.govern import AuditReport
     from soroi.project.project import Project
 
 OPEN = "No role was ever given: everything is allowed to whoever reaches the store. The first grant ends that."
@@ -283,8 +283,10 @@ class Audit:
 
     def verify(self) -> AuditReport:
         """Check everything that can be checked within the catalogue; names what is not what was recorded."""
+        from soroi import govern
+
         with self._project.store.catalogue.read() as tx:
-            return audit(tx)
+            return govern.audit(tx)
 
     def export(self, path: Path | str) -> dict[str, Any]:
         """Write the history to a file, its head signed. Gives what was signed.
@@ -292,7 +294,9 @@ class Audit:
         Raises:
             RefusedError: The history is not whole, the key is not registered, or the file is there.
         """
-        return export_history(self._project.store, Path(path), runtime=self._project.runtime)
+        from soroi import govern
+
+        return govern.export_history(self._project.store, Path(path), runtime=self._project.runtime)
 
     def check(self, path: Path | str, *, key: str | None = None) -> AuditReport:
         """Hold the catalogue against an exported history.
@@ -304,8 +308,10 @@ class Audit:
         Raises:
             MissingFileError: The file is not there.
         """
+        from soroi import govern
+
         with self._project.store.catalogue.read() as tx:
-            return check_export(tx, Path(path), key=key)
+            return govern.check_export(tx, Path(path), key=key)
 
 
 def _key_row(one: KeyRecord) -> Sequence[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from soroi import govern
 from soroi.base.errors import ConfigError, RefusedError
 from soroi.base.memory import collecting_later
 from soroi.build.reference import PRODUCTION
 from soroi.build.status import NodeStatus, statuses
-from soroi.govern import Asked, Between, LiveAt, Log, live_at, read_log
 from soroi.project.moments import moment, some_moment
 from soroi.project.opened import Opened
 from soroi.project.render import StatusTable, VersionTable
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from soroi.drawing import Drawing
+    from soroi.govern import Between, LiveAt, Log
     from soroi.project.trace import TraceTree
 
 
@@ -30,7 +29,7 @@ class Looking(Opened):
 
     def statuses(self) -> dict[str, NodeStatus]:
         """The status of every node, producers before consumers."""
-        self.declarations.forget_parts()
+        self.look_again()
         self.graph  # noqa: B018 (may read the store: not within another reading)
         with self.store.catalogue.read() as tx, collecting_later():
             return statuses(self._status_inputs(tx))
@@ -74,7 +73,7 @@ class Looking(Opened):
         Raises:
             UnknownNameError: There is none, or there are several.
         """
-        with self.store.catalogue.read() as tx:
+        with self.store.catalogue.glance() as tx:
             return tx.versions.get(text)
 
     def what_if(self, node: str) -> WhatIf:
@@ -126,12 +125,11 @@ class Looking(Opened):
             UnknownNameError: There is none, or there are several.
             RefusedError: Nothing is live.
         """
-        with self.store.catalogue.read() as tx:
+        with self.store.catalogue.glance() as tx:
             if text is None:
-                head = tx.heads.get(environment)
-                if head is None:
+                text = tx.heads.manifest(environment)
+                if text is None:
                     raise RefusedError(f"nothing was ever released to '{environment}'", hint="soroi release")
-                text = head.manifest
             return read_manifest(tx, text)
 
     def log(
@@ -158,10 +156,12 @@ class Looking(Opened):
         """
         if at is not None and between is not None:
             raise ConfigError("either at one moment, or between two", hint="leave one of them out")
+        from soroi import govern
+
         with self.store.catalogue.read() as tx:
             if at is not None:
-                return live_at(tx, some_moment(at), environment, node)
+                return govern.live_at(tx, some_moment(at), environment, node)
             if between is not None:
                 since, until = (some_moment(one) for one in between)
-                return govern.between(tx, since, until, Asked(environment, node))
-            return read_log(tx, Asked(environment, node, limit=limit))
+                return govern.between(tx, since, until, govern.Asked(environment, node))
+            return govern.read_log(tx, govern.Asked(environment, node, limit=limit))

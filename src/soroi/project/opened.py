@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Self
 from soroi.base.errors import OutOfStepError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
-from soroi.build.probe import SOURCE_READ
+from soroi.build.probe import Looks
 from soroi.build.reference import Remembered, VersionIndex, read_references
 from soroi.build.shares import Shares
 from soroi.build.status import StatusInputs
 from soroi.codebase import Codebase, ProjectConfig
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
-from soroi.project.approving import differing
 from soroi.project.declarations import Declarations
 from soroi.project.parts import part_values
 from soroi.project.recorded import RecordedCode
 from soroi.release import StepReport, check_step
 from soroi.release.identity import TOKEN, acting_by
-from soroi.release.manifest import out_of_step, read_manifest
-from soroi.release.roles import require
+from soroi.release.manifest import out_of_step
+from soroi.release.roles import groups_of, require
 from soroi.store import Store, StoreConfig, Transaction, open_store
 
 if TYPE_CHECKING:
@@ -98,6 +97,12 @@ class Opened:
         """Read the declarations again."""
         self.__dict__.pop("declarations", None)
 
+    def look_again(self) -> None:
+        """Read the declarations again when they are not on disk as they were read, and look for new parts."""
+        if "declarations" in self.__dict__ and not self.declarations.hold():
+            self.reload()
+        self.declarations.forget_parts()
+
     def close(self) -> None:
         """Close the store."""
         self._remembered = Remembered()
@@ -113,16 +118,13 @@ class Opened:
 
     def groups(self, nodes: Iterable[str]) -> frozenset[str | None]:
         """Names of the groups of nodes; ``None`` for nodes of no group, and of other projects."""
-        graph = self.graph
-        groups = (graph[one].group if one in graph else None for one in nodes)
-        return frozenset(group.name if group else None for group in groups)
+        return groups_of(self.graph, nodes)
 
     def _names(self, text: str) -> bool:
         return text in self.graph or text in self.graph.families
 
     def _status_inputs(self, tx: Transaction) -> StatusInputs:
         shares = Shares(tx, self.graph)
-        looks = {event.body["version"]: event.body["files"] for event in tx.events.list(kind=SOURCE_READ)}
         return StatusInputs(
             graph=shares.described(self.graph),
             fingerprints=self.fingerprints,
@@ -130,7 +132,7 @@ class Opened:
             counts=tx.versions.counts(),
             seconds=tx.runs.last_seconds(),
             described=tx.descriptions.all(),
-            looks=looks,
+            looks=Looks(tx),
             claims=Claims(tx.claims.all()),
             root=self.config.root,
             shares=shares,
@@ -160,27 +162,15 @@ class Opened:
     def _require(self, transition: str, environment: str | None, nodes: Callable[[], Iterable[str]]) -> None:
         """Go on only if the actor may do something to some nodes, or to all when there are none."""
         runtime = self.runtime
-        with self.store.catalogue.read() as tx:
-            if runtime.scopes is None and not tx.grants.any():
-                return
+        if runtime.scopes is None:
+            with self.store.catalogue.glance() as tx:
+                if not tx.grants.any():
+                    return
         families = self.graph.families
         named = [family for one in nodes() for family in (families[one].members if one in families else (one,))]
         touched = self.groups(named or self.graph.names)
         with self.store.catalogue.read() as tx:
             require(tx, runtime, transition, environment=environment, groups=touched)
-
-    def _changed(self, environment: str, *, back: bool = False, to: str | None = None) -> list[str]:
-        """Ids of the nodes that a release, or a rollback, would change."""
-        with self.store.catalogue.read() as tx:
-            head = tx.heads.get(environment)
-            live = head.manifest if head else None
-            earlier = (one.manifest for one in tx.heads.history(environment) if one.manifest != live)
-            goal = (to or next(earlier, None)) if back else tx.staging.get().manifest
-            return differing(tx, live, read_manifest(tx, goal)) if goal is not None else []
-
-    def _touched(self, environment: str) -> frozenset[str | None]:
-        """Groups of the nodes that a release would change."""
-        return self.groups(self._changed(environment))
 
 
 def _drawn(graph: Graph) -> Drawing:

@@ -13,7 +13,7 @@ from soroi.base.display import Display, Shown
 from soroi.base.runtime import Runtime
 from soroi.build.reference import PRODUCTION
 from soroi.codebase import find_project, read_config
-from soroi.project.approving import approve_case, differing, list_approvals, read_case
+from soroi.project.approving import approve_case, list_approvals, read_case
 from soroi.project.doing import Doing
 from soroi.project.governing import Audit, Keys, Roles, Tokens
 from soroi.project.housekeeping import Housekeeping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from soroi.project.rehearsing import RollbackRehearsal
     from soroi.project.rolling import Rollout
     from soroi.release.rollout import Guard
-    from soroi.store import RolloutRecord
+    from soroi.store import RolloutRecord, VersionLine
 
 
 class Project(Housekeeping, Doing, Shown):
@@ -126,16 +126,28 @@ class Project(Housekeeping, Doing, Shown):
 
         Raises:
             RefusedError: A gate does not hold.
-            ForbiddenError: The actor may not release there.
+            ForbiddenError: The actor, or who said that it happens by itself, may not release there.
             ConflictError: Somebody else moved the head meanwhile.
         """
-        with self.store.catalogue.read() as tx:
-            changed = differing(tx, head.manifest, manifest)
-        if acting is None:
-            self._require("release", head.environment, lambda: changed)
-        runtime = self.runtime if acting is None else replace(self.runtime, actor=acting)
-        asks = self.gating.asks(head.environment, self.groups(changed))
+        runtime = self.runtime if acting is None else replace(self.runtime, actor=acting, scopes=None)
+        asks = self.gating.asks(head.environment)
         return promote(self.store, manifest, head, judges=self.gating.judges, runtime=runtime, reason=reason, asks=asks)
+
+    def find(self, **known: Any) -> Listing[VersionLine]:
+        """The versions of which something is known, newest first; at most 100, or as many as ``limit`` says.
+
+        Args:
+            **known: Fields of :class:`soroi.store.Wanted`: ``node``, ``kind``, ``by``, ``run``, ``since``, ``until``,
+                ``digest``, ``recipe``, ``definition``, ``output``, ``behind`` (a version: the next page behind it),
+                ``limit``. Moments may be text; runs and versions may be given by their beginning.
+
+        Raises:
+            UnknownNameError: There is no such field, node, kind, run or version.
+            ConfigError: A digest, a moment or the limit is none.
+        """
+        from soroi.project.seeking import seek
+
+        return seek(self, known)
 
     def rollouts(self, environment: str | None = None) -> Listing[RolloutRecord]:
         """All rollouts, newest first."""
@@ -178,7 +190,8 @@ class Project(Housekeeping, Doing, Shown):
         expires: str | timedelta | None = None,
         note: str = "",
     ) -> ApprovalRecord:
-        """Sign a plan and the verdicts that it shows. When either changes, the approval no longer counts.
+        """Sign a plan and the verdicts that it shows. When either changes, the approval no longer counts: let the
+        gates be judged first (:meth:`judge`).
 
         Args:
             plan: Beginning of the plan's digest or of the id of a manifest; default: what is staged.
@@ -193,7 +206,7 @@ class Project(Housekeeping, Doing, Shown):
             ForbiddenError: You may not approve it.
             RefusedError: Your key is not registered, or was revoked.
         """
-        return approve_case(self, plan, environment, Wanted(kind, expires, note))[1]
+        return approve_case(self, plan, environment, Wanted(kind, expires, note)).record
 
     def display(self) -> Display:
         """The status of every node."""

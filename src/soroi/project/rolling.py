@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from soroi.base.display import Display, Shown
 from soroi.base.errors import OutOfStepError, RefusedError, UnknownNameError
-from soroi.project.approving import differing
 from soroi.project.listing import Listing, when
-from soroi.release.manifest import Manifest, read_manifest
+from soroi.release.manifest import Manifest, differing, read_manifest
+from soroi.release.roles import require
 from soroi.release.rollout import BASE, Guard, RolloutPlan
 from soroi.release.rollout_moves import (
     Asked,
@@ -23,6 +23,7 @@ from soroi.release.rollout_moves import (
     resume_rollout,
     start_rollout,
 )
+from soroi.release.rollout_outcomes import tables
 from soroi.release.rollout_watch import Counter, RolloutReport, Watcher
 from soroi.store import AnswerLog, HeadRecord, RolloutRecord, Transaction
 
@@ -148,6 +149,7 @@ def begin(
         OutOfStepError: Staging is not sealed.
         ConflictError: Another rollout is open there.
         ConfigError: A decision has no column of the key's name.
+        ForbiddenError: The actor may not, or may not release there when it is to advance by itself.
     """
     with project.store.catalogue.read() as tx:
         staged = tx.staging.get().manifest
@@ -165,8 +167,12 @@ def begin(
         changed = differing(tx, head.manifest, challenger)
     if plan.advance == "auto":  # its last step releases with nobody there to be asked
         project._require("release", environment, lambda: changed)
+    groups = project.groups(changed)
+    with project.store.catalogue.read() as tx:  # before the long look at whether it answers
+        require(tx, project.runtime, "rollout", environment=environment, groups=groups)
+    tables(project.store, base.id, challenger.id, plan)  # or guards would wait for outcomes that never come
     asked = _asked(project, base, challenger, plan.guards)
-    begun = Begun(environment, challenger.id, plan, asked, reason)
+    begun = Begun(environment, challenger.id, plan, asked, reason, groups)
     return Rollout(project, start_rollout(project.store, begun, project.runtime).id)
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from soroi.base.errors import CollectedError, CorruptError, UnknownNameError
 from soroi.base.runtime import Runtime
@@ -38,9 +38,6 @@ BATCH = 200
 
 READ_AT_ONCE = 8
 """How many descriptions of tables are read at once."""
-
-ABANDONED = timedelta(hours=1)
-"""A collection begun on another machine that did nothing for so long is taken for dead."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -98,6 +95,7 @@ class Collector:
         self._how = how
         self._runtime = runtime
         self._parts: dict[str, list[tuple[str, str]]] = {}
+        self._absent: set[str] = set()  # tables without parts: not there when they were read, but may be put again
         self._leftovers = Leftovers(store.config.root, runtime.clock.now(), how.retention)
 
     def survey(self) -> Collected:
@@ -192,8 +190,17 @@ class Collector:
     def _read_tables(self, tables: Iterable[str], *, needed: bool = False) -> None:
         missing = sorted(root for root in tables if root not in self._parts)
         with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-            found = pool.map(self._needed_parts if needed else self._parts_if_there, missing)
-            self._parts.update(zip(missing, found, strict=True))
+            found = list(pool.map(self._needed_parts if needed else self._parts_if_there, missing))
+        for root, several in zip(missing, found, strict=True):
+            self._parts[root] = several
+            if not several:
+                self._absent.add(root)
+
+    def _forget(self, tables: Collection[str]) -> None:
+        """Read some tables again, when they are asked for."""
+        for root in tables:
+            del self._parts[root]
+        self._absent.difference_update(tables)
 
     def _parts_if_there(self, root: str) -> list[tuple[str, str]]:
         return list(parts(self._store.objects, [root]))
@@ -214,7 +221,10 @@ class Collector:
     def _still_doomed(self, tx: Transaction, before: Judged, doomed: list[Entry]) -> tuple[list[Entry], Judged]:
         """What is still not needed, by nobody's later deed; and is not being removed by another collection."""
         judged = self.judge(tx)
-        fresh = judged.tables - before.tables
+        again = judged.tables & self._absent
+        again -= tx.tombstones.of(again).keys()  # whoever puts one again and records it takes the tombstone back
+        self._forget(again)
+        fresh = (judged.tables - before.tables) | again
         self._read_tables(fresh, needed=True)
         left = self._unneeded(doomed, judged.names, fresh)
         stones = tx.tombstones.of(one.name for one in left if one.folder != "contents")
@@ -290,20 +300,20 @@ class Collector:
         """What an interrupted collection left to be removed; it is this one's from now on."""
         now = self._runtime.clock.now()
         with self._store.catalogue.write() as tx:
-            left = [one for one in tx.tombstones.going() if _is_abandoned(one, now)]
+            left = [one for one in tx.tombstones.going() if _is_own(one) or one.is_abandoned(now)]
             mine = {"host": socket.gethostname(), "pid": os.getpid()}
             taken = [
                 Tombstone(object=one.object, size=one.size, body={**one.body, **mine}, by=one.by, at=now)
                 for one in left
             ]
-            tx.tombstones.add(taken)
+            tx.tombstones.add(taken, self._runtime.actor)
         return taken
 
     def _remove(self, going: Sequence[Tombstone]) -> None:
         for done, batch in _batches(going):
             self._store.objects.remove([str(one.body["key"]) for one in batch])
             with self._store.catalogue.write() as tx:
-                tx.tombstones.ended(batch, self._runtime.clock.now())
+                tx.tombstones.ended(batch, self._runtime.actor, self._runtime.clock.now())
             self._how.progress("removing", done, len(going))
 
     def _result(
@@ -326,19 +336,9 @@ class Collector:
         )
 
 
-def _is_abandoned(stone: Tombstone, now: datetime) -> bool:
-    """Whether the collection that removes an object is dead."""
-    if stone.body.get("host") != socket.gethostname():
-        return now - stone.at > ABANDONED
-    if stone.body["pid"] == os.getpid():
-        return True
-    try:
-        os.kill(stone.body["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+def _is_own(stone: Tombstone) -> bool:
+    """Whether this process was removing an object, and stopped."""
+    return stone.body.get("host") == socket.gethostname() and stone.body["pid"] == os.getpid()
 
 
 def _batches(stones: Sequence[Tombstone]) -> Iterator[tuple[int, Sequence[Tombstone]]]:

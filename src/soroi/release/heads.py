@@ -15,7 +15,8 @@ from soroi.release.case import Case
 from soroi.release.gates import IN_STEP, LOADS, GateSet, essential_gates
 from soroi.release.glass import break_glass
 from soroi.release.judging import Judge, run_gates
-from soroi.release.manifest import Manifest, read_manifest
+from soroi.release.manifest import Manifest, differing, read_manifest
+from soroi.release.roles import require
 from soroi.release.verdicts import (
     Standing,
     Surroundings,
@@ -46,8 +47,8 @@ class Asks:
     windows: Mapping[str, Window] = field(default_factory=dict)
     """The windows that conditions may name."""
 
-    groups: Collection[str | None] = ()
-    """Groups of the decisions that would change, for roles."""
+    grouped: Callable[[Collection[str]], Collection[str | None]] | None = None
+    """Gives the groups of nodes, for roles; ``None``: not known, so that only roles for all groups count."""
 
     break_glass: bool = False
     """Whether gates that do not hold are overridden, by whoever may."""
@@ -55,6 +56,16 @@ class Asks:
     def gates_of(self, manifest: Manifest, environment: str) -> GateSet:
         """The gates of a manifest."""
         return self.gates(manifest) if self.gates is not None else essential_gates(environment)
+
+    def groups(self, tx: Transaction, base: str | None, manifest: Manifest) -> Collection[str | None]:
+        """The groups of the nodes that a manifest would change.
+
+        Args:
+            tx: A transaction that reads.
+            base: Id of the manifest that it would come after; ``None``: none.
+            manifest: The manifest.
+        """
+        return self.grouped(differing(tx, base, manifest)) if self.grouped is not None else ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,12 +133,13 @@ def release(
     Raises:
         OutOfStepError: Staging is not sealed: it is out of step, or empty. Nothing is changed.
         RefusedError: A gate does not hold. Nothing is changed but the verdicts on record.
-        ForbiddenError: The actor may not break the glass.
+        ForbiddenError: The actor may not release there, or not break the glass.
         ConflictError: Somebody else moved the head, or changed staging, meanwhile.
     """
     with store.catalogue.read() as tx:
         state = tx.staging.get()
         if state.manifest is None:
+            require(tx, runtime, "release", environment=environment)
             raise staging_report(tx) or OutOfStepError(
                 "staging is empty: there is nothing to release", hint="soroi build, then soroi stage --all"
             )
@@ -159,11 +171,16 @@ def rollback(
         asks: Of it, the groups: the way back asks for nothing but that the set is in step and still loads.
 
     Raises:
+        ForbiddenError: The actor may not roll back there.
         RefusedError: There is nothing to go back to, or the manifest was never live there, or it does not load.
         ConflictError: Somebody else moved the head meanwhile.
     """
     with store.catalogue.read() as tx:
-        manifest, head = rollback_goal(tx, environment, to)
+        try:
+            manifest, head = rollback_goal(tx, environment, to)
+        except RefusedError:
+            require(tx, runtime, "rollback", environment=environment)
+            raise
     move = _Move(manifest, head, environment, reason or "rollback", asks or Asks(), None)
     return _moved(store, move, judges, runtime)
 
@@ -211,8 +228,6 @@ def promote(
 ) -> ReleaseOutcome:
     """Make a sealed manifest live that need not be the staged one, through all gates of a release.
 
-    Whether the actor may do so is for the caller to ask.
-
     Args:
         store: The store.
         manifest: The manifest, such as the challenger of a rollout.
@@ -224,6 +239,7 @@ def promote(
 
     Raises:
         RefusedError: A gate does not hold. Nothing is changed but the verdicts on record.
+        ForbiddenError: The actor may not release there.
         ConflictError: Somebody else moved the head meanwhile.
     """
     move = _Move(manifest, head, head.environment, reason, asks or Asks(), None, promotes=True)
@@ -249,6 +265,12 @@ class _Move:
     def is_rollback(self) -> bool:
         return self.revision is None and not self.promotes
 
+    def require(self, tx: Transaction, runtime: Runtime) -> None:
+        """Go on only if the actor may do it: asked before anything is judged, and again when it is done."""
+        groups = self.asks.groups(tx, self.head.manifest if self.head else None, self.manifest)
+        deed = "rollback" if self.is_rollback else "release"
+        require(tx, runtime, deed, environment=self.environment, groups=groups)
+
     @property
     def gates(self) -> GateSet:
         found = self.asks.gates_of(self.manifest, self.environment)
@@ -265,13 +287,15 @@ def surroundings(tx: Transaction, case: Case, runtime: Runtime, asks: Asks) -> S
         asks: What the project asks: its windows and groups.
     """
     now = runtime.clock.now()
-    approvals, not_counted = valid_approvals(tx, case, now, asks.groups)
+    groups = asks.groups(tx, case.base.manifest if case.base else None, case.manifest)
+    approvals, not_counted = valid_approvals(tx, case, now, groups)
     return Surroundings(now, asks.windows, case.author, approvals, not_counted)
 
 
 def _moved(store: Store, move: _Move, judges: Judges, runtime: Runtime) -> ReleaseOutcome:
     manifest, head, gates = move.manifest, move.head, move.gates
     with store.catalogue.read() as tx:
+        move.require(tx, runtime)
         if head is not None and head.manifest == manifest.id:
             return ReleaseOutcome(head, head.manifest, ())
         live = read_manifest(tx, head.manifest) if head is not None else None
@@ -284,6 +308,7 @@ def _moved(store: Store, move: _Move, judges: Judges, runtime: Runtime) -> Relea
     if again:
         shown = {name: one for name, one in shown.items() if name not in again or one[0] in made}
     with store.catalogue.write() as tx:
+        move.require(tx, runtime)
         for verdict in made:
             tx.verdicts.add(verdict)
         author = author_of(tx) if move.revision is not None else None
@@ -298,7 +323,8 @@ def _moved(store: Store, move: _Move, judges: Judges, runtime: Runtime) -> Relea
             if move.revision is not None:
                 tx.staging.expect(move.revision, "staging changed while the release was judged")
             told = move.reason if standing.holds else f"BROKE THE GLASS: {move.reason}"
-            secure(tx, store.objects, manifest.picks.values())  # nothing of it is collected from here on
+            # nothing of it is collected from here on
+            secure(tx, store.objects, manifest.picks.values(), runtime=runtime)
             moved = _swap(tx, standing.case, runtime, told)
     if not passes:
         raise _refusal(standing, move)
@@ -327,7 +353,7 @@ def _override(tx: Transaction, standing: Standing, move: _Move, runtime: Runtime
         manifest=move.manifest.id,
         gates=_failing(standing),
         reason=reason,
-        groups=move.asks.groups,
+        groups=move.asks.groups(tx, move.head.manifest if move.head else None, move.manifest),
     )
     return True
 

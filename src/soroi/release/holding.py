@@ -31,7 +31,7 @@ def hold(store: Store, subject: str, *, reason: str, runtime: Runtime) -> HoldRe
     with store.catalogue.write() as tx:
         require(tx, runtime, "hold")
         named, versions = _meant(tx, subject)
-        secure(tx, store.objects, versions)
+        secure(tx, store.objects, versions, runtime=runtime)
         record = HoldRecord(
             id=runtime.ids.new("hold"),
             subject=named,

@@ -13,7 +13,7 @@ import polars as pl
 
 from soroi.base.errors import RefusedError
 from soroi.declare.edge import Role
-from soroi.scoring import SavedModel, Scorer, load_model
+from soroi.scoring import Scorer, load_scorer
 from soroi.store import Store, VersionRecord
 
 Versions = Mapping[str, VersionRecord]
@@ -290,9 +290,7 @@ def _scores(store: Store, live: Versions, model: VersionRecord, rows: pl.DataFra
 
 
 def _scorer(store: Store, model: VersionRecord) -> Scorer:
-    names = [name for name in model.outputs if name.startswith("file:")]
-    files = {
-        name.removeprefix("file:"): store.objects.get(model.outputs[name], what=f"{name} of {model.id}")
-        for name in names
-    }
-    return load_model(SavedModel(model.facts["format"], files), what=model.id)
+    def read(name: str) -> bytes:
+        return store.objects.get(model.outputs[name], what=f"{name} of {model.id}")
+
+    return load_scorer(model.facts, model.outputs, read, what=model.id)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from typing import Any
-
-import msgspec
 
 from soroi.base.digest import digest
 from soroi.base.errors import CorruptError, OutOfStepError
@@ -68,6 +65,12 @@ def seal(tx: Transaction, report: StepReport, revision: int, runtime: Runtime) -
     return _manifest(record)
 
 
+def differing(tx: Transaction, old: str | None, new: Manifest) -> list[str]:
+    """Ids of the nodes whose versions differ between two manifests; all when the old one is none."""
+    before = read_manifest(tx, old).picks if old is not None else {}
+    return [name for name in sorted(before.keys() | new.picks.keys()) if before.get(name) != new.picks.get(name)]
+
+
 def read_manifest(tx: Transaction, text: str) -> Manifest:
     """A manifest by its id or the beginning of it.
 
@@ -75,30 +78,27 @@ def read_manifest(tx: Transaction, text: str) -> Manifest:
         UnknownNameError: There is none, or there are several.
         CorruptError: Its body is not what its id says.
     """
+    stored = tx.manifests.text(text)
+    known = _TRUE.get(text)
+    if known is not None and known[0] == stored:
+        return replace(known[1], picks=dict(known[1].picks), data=dict(known[1].data))
     record = tx.manifests.get(text)
-    if not _is_true(record):
+    if manifest_id(record.body) != record.id:
         raise CorruptError(
             f"manifest {record.id} is not what its id says: its record was changed",
             hint="restore the catalogue from a backup; soroi doctor checks the rest",
         )
+    if stored is not None:
+        while len(_TRUE) >= _MOST:
+            _TRUE.pop(next(iter(_TRUE)), None)
+        _TRUE[record.id] = (stored, _manifest(record))
     return _manifest(record)
 
 
-_TRUE: dict[str, bytes] = {}
+_TRUE: dict[str, tuple[str, Manifest]] = {}
+"""Manifests whose bodies were found to be what their ids say, with the bodies as they were stored then."""
+
 _MOST = 64
-
-
-def _is_true(record: ManifestRecord) -> bool:
-    """Whether a body is what its id says. A body that was found so is compared with itself the next time."""
-    raw = sha256(msgspec.json.encode(record.body)).digest()
-    if _TRUE.get(record.id) == raw:
-        return True
-    if manifest_id(record.body) != record.id:
-        return False
-    while len(_TRUE) >= _MOST:
-        _TRUE.pop(next(iter(_TRUE)))
-    _TRUE[record.id] = raw
-    return True
 
 
 def manifest_id(body: Mapping[str, Any]) -> str:

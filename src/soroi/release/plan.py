@@ -260,9 +260,12 @@ def _plan_node(name: str, inputs: PlanInputs, reached: Mapping[str, tuple[str, .
     status = inputs.statuses[name]
     node = inputs.graph[name]
     action, because = _action(status, inputs)
-    reaches = reached[name] if action.is_work else ()
+    owner = node.group.owner if node.group else None
+    if not action.is_work:
+        return PlanNode(name, status.kind, action, because, status.live, status.staged, (), owner, status.seconds)
+    reaches = reached[name]
     live = {where: tuple(one for one in reaches if one in held) for where, held in inputs.live_nodes.items()}
-    groups = (inputs.graph[one].group for one in ((name, *reaches) if action.is_work else ()))
+    groups = (inputs.graph[one].group for one in (name, *reaches))
     return PlanNode(
         node=name,
         kind=status.kind,
@@ -271,7 +274,7 @@ def _plan_node(name: str, inputs: PlanInputs, reached: Mapping[str, tuple[str, .
         live=status.live,
         staged=status.staged,
         reaches=reaches,
-        owner=node.group.owner if node.group else None,
+        owner=owner,
         seconds=status.seconds,
         live_uses={where: names for where, names in live.items() if names},
         owners=tuple(sorted({group.owner for group in groups if group and group.owner})),
@@ -338,6 +341,6 @@ def _before_release(standing: Standing | None) -> tuple[str, ...]:
     asked = [str(one.facts["approve"]) for reason in reasons for one in reason.walk() if "approve" in one.facts]
     where = standing.case.environment
     approve = [approve_command(where, kind if kind in SIGN_OFFS else None) for kind in dict.fromkeys(asked)]
-    unjudged = any(one.state == MISSING and one.gate.spec.is_judged for one in standing.states)
+    unjudged = any(one.is_unjudged for one in standing.states)
     judge = "soroi judge" if where == PRODUCTION else f"soroi judge {where}"
     return (*([judge] if approve and unjudged else []), *dict.fromkeys(approve))

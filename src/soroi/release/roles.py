@@ -6,7 +6,7 @@ grant that ends, and the granter becomes owner.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from soroi.base.errors import ForbiddenError
 from soroi.base.reason import Reason
 from soroi.base.runtime import Runtime
+from soroi.declare.graph import Graph
 from soroi.rules import All, AnyOf, Condition, Holding
 from soroi.rules.condition import Combinable
 from soroi.rules.facts import Known
@@ -27,6 +28,9 @@ KINDS = ("release", "owner", "audit", "security", "ethics", "legal")
 
 TRANSITIONS = {
     "view": "look",
+    "decide": "ask for decisions",
+    "ingest": "hand rows in",
+    "metrics": "read how the server fares",
     "label": "say what turned out",
     "build": "build",
     "stage": "stage",
@@ -43,11 +47,12 @@ TRANSITIONS = {
 """What may be done, each in words."""
 
 ROLES: dict[str, frozenset[str]] = {
-    "viewer": frozenset({"view"}),
+    "caller": frozenset({"decide", "ingest"}),
+    "viewer": frozenset({"view", "metrics"}),
     "reviewer": frozenset({"view", "label"}),
     "builder": frozenset({"view", "build", "stage"}),
     "approver": frozenset({"view", "approve", "waive"}),
-    "operator": frozenset({"view", "stage", "release", "rollback", "rollout", "collect"}),
+    "operator": frozenset({"view", "metrics", "stage", "release", "rollback", "rollout", "collect"}),
     "auditor": frozenset({"view", "hold", "approve:audit"}),
     OWNER: frozenset(TRANSITIONS),
 }
@@ -222,6 +227,17 @@ def require(
         ask=ask,
         reason=held.reason.to_dict(),
     )
+
+
+def groups_of(graph: Graph, nodes: Iterable[str]) -> frozenset[str | None]:
+    """Names of the groups of nodes; ``None`` for nodes of no group, and of other projects.
+
+    Args:
+        graph: The declarations.
+        nodes: Ids of nodes.
+    """
+    groups = (graph[one].group if one in graph else None for one in nodes)
+    return frozenset(group.name if group else None for group in groups)
 
 
 def granters(tx: Transaction, runtime: Runtime) -> list[str]:

@@ -269,6 +269,10 @@ class Terms:
     reason: str = ""
     """Why, in the words of who began it."""
 
+    groups: tuple[str | None, ...] = ()
+    """Groups of the nodes that differ between base and challenger, ``None`` for nodes of no group: who moves it needs
+    the role for all of them."""
+
     @property
     def error_each(self) -> float:
         """The part of the error that each guard of each decision may spend."""

@@ -8,7 +8,7 @@ notes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,9 @@ class Begun:
     reason: str = ""
     """Why, in somebody's words."""
 
+    groups: Collection[str | None] = ()
+    """Groups of the nodes that differ from the base, for roles; without any, only roles for all groups count."""
+
 
 def start_rollout(store: Store, begun: Begun, runtime: Runtime) -> RolloutRecord:
     """Begin a rollout. The head stays where it is.
@@ -80,7 +83,7 @@ def start_rollout(store: Store, begun: Begun, runtime: Runtime) -> RolloutRecord
     """
     _check_key(begun)
     with store.catalogue.write() as tx:
-        require(tx, runtime, "rollout", environment=begun.environment)
+        require(tx, runtime, "rollout", environment=begun.environment, groups=begun.groups)
         head = tx.heads.get(begun.environment)
         if head is None:
             raise RefusedError(
@@ -91,6 +94,7 @@ def start_rollout(store: Store, begun: Begun, runtime: Runtime) -> RolloutRecord
         if manifest.id == head.manifest:
             raise RefusedError(f"{manifest.id} is live in '{begun.environment}' already", hint="stage another set")
         limits = {name: one.latency for name, one in begun.asked.items()}
+        groups = tuple(sorted(begun.groups, key=str))
         now = runtime.clock.now()
         record = RolloutRecord(
             id=runtime.ids.new("rollout"),
@@ -100,14 +104,16 @@ def start_rollout(store: Store, begun: Begun, runtime: Runtime) -> RolloutRecord
             mode=begun.plan.mode,
             status="running",
             revision=1,
-            body=msgspec.json.decode(msgspec.json.encode(Terms(begun.plan, head.revision, limits, begun.reason))),
+            body=msgspec.json.decode(
+                msgspec.json.encode(Terms(begun.plan, head.revision, limits, begun.reason, groups))
+            ),
             state={"step": 0, "since": now.isoformat()},
             by=runtime.actor,
             at=now,
         )
-        secure(tx, store.objects, manifest.picks.values())  # nothing of it is collected from here on
-        tx.rollouts.start(record)
-        _event(tx, record, "started", {"mode": record.mode, "steps": record.body["plan"]["steps"]}, runtime)
+        # nothing of it is collected from here on
+        secure(tx, store.objects, manifest.picks.values(), runtime=runtime)
+        tx.rollouts.start(record, {"mode": record.mode, "steps": record.body["plan"]["steps"]})
     return record
 
 
@@ -138,11 +144,9 @@ def advance_rollout(
     share = terms.plan.steps[step].share
     with store.catalogue.write() as tx:
         if by is None:
-            require(tx, runtime, "rollout", environment=record.environment)
+            _require(tx, runtime, record)
         state, body = {"step": step, "since": now.isoformat()}, {"step": step, "share": share}
-        moved = tx.rollouts.move(record, "advanced", by=by or runtime.actor, at=now, state=state, body=body)
-        _event(tx, moved, "advanced", body, runtime, by)
-    return moved
+        return tx.rollouts.move(record, "advanced", by=by or runtime.actor, at=now, state=state, body=body)
 
 
 def pause_rollout(
@@ -225,10 +229,7 @@ def abort_broken(
         body = {"reason": incident.title, "incident": incident.id, "guards": evidence["guards"]}
         state = {**record.state, "reason": incident.title, "incident": incident.id}
         moved = tx.rollouts.move(record, "aborted", by=GUARDS, at=now, status="aborted", state=state, body=body)
-        tx.incidents.open(incident)
-        _event(tx, moved, "aborted", body, runtime, GUARDS)
-        opened = {"category": incident.category, "title": incident.title, "rollout": record.id}
-        tx.events.append("incident.opened", incident.id, opened, GUARDS, now)
+        tx.incidents.open(incident, {"rollout": record.id})
     return moved
 
 
@@ -249,9 +250,7 @@ def settle(store: Store, record: RolloutRecord, runtime: Runtime) -> RolloutReco
     body = {"revision": head.revision, "manifest": head.manifest, "reason": reason}
     with store.catalogue.write() as tx:
         state = {**record.state, **({"reason": reason} if reason else {})}
-        moved = tx.rollouts.move(record, kind, by=head.by, at=now, status=status, state=state, body=body)  # type: ignore[arg-type]
-        _event(tx, moved, kind, body, runtime, head.by)
-    return moved
+        return tx.rollouts.move(record, kind, by=head.by, at=now, status=status, state=state, body=body)  # type: ignore[arg-type]
 
 
 def _finish(store: Store, record: RolloutRecord, runtime: Runtime, promote: Promote, by: str | None) -> RolloutRecord:
@@ -259,13 +258,11 @@ def _finish(store: Store, record: RolloutRecord, runtime: Runtime, promote: Prom
     if record.mode == "shadow":
         with store.catalogue.write() as tx:
             if by is None:
-                require(tx, runtime, "rollout", environment=record.environment)
-            moved = tx.rollouts.move(record, "finished", by=by or runtime.actor, at=now, status="done")
-            _event(tx, moved, "finished", {}, runtime, by)
-        return moved
+                _require(tx, runtime, record)
+            return tx.rollouts.move(record, "finished", by=by or runtime.actor, at=now, status="done")
     with store.catalogue.read() as tx:
         if by is None:
-            require(tx, runtime, "rollout", environment=record.environment)
+            _require(tx, runtime, record)
         head = tx.heads.get(record.environment)
         seen = tx.rollouts.get(record.id)
     if seen.revision != record.revision:
@@ -288,11 +285,14 @@ def _moved(
     state |= {"since": now.isoformat()} if kind == "resumed" else {"reason": reason} if reason else {}
     with store.catalogue.write() as tx:
         if by is None:
-            require(tx, runtime, "rollout", environment=record.environment)
+            _require(tx, runtime, record)
         body = {"reason": reason} if reason else {}
-        moved = tx.rollouts.move(record, kind, by=by or runtime.actor, at=now, status=status, state=state, body=body)
-        _event(tx, moved, kind, body, runtime, by)
-    return moved
+        return tx.rollouts.move(record, kind, by=by or runtime.actor, at=now, status=status, state=state, body=body)
+
+
+def _require(tx: Transaction, runtime: Runtime, record: RolloutRecord) -> None:
+    """Go on only if the actor may move a rollout."""
+    require(tx, runtime, "rollout", environment=record.environment, groups=terms_of(record).groups)
 
 
 def find_rollout(tx: Transaction, environment: str, rollout: str | None = None) -> RolloutRecord:
@@ -324,10 +324,3 @@ def _check_key(begun: Begun) -> None:
         )
     if not begun.asked:
         raise RefusedError(f"{begun.challenger} has no decision that is live: there is nothing to compare")
-
-
-def _event(
-    tx: Transaction, record: RolloutRecord, kind: str, body: Mapping[str, Any], runtime: Runtime, by: str | None = None
-) -> None:
-    told = {"environment": record.environment, "base": record.base, "challenger": record.challenger, **body}
-    tx.events.append(f"rollout.{kind}", record.id, told, by or runtime.actor, runtime.clock.now())

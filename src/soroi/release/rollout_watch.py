@@ -17,6 +17,7 @@ from soroi.base.runtime import Runtime
 from soroi.release.rollout import CHALLENGER, SHADOW, RolloutStep, Terms, step_of, terms_of
 from soroi.release.rollout_guards import Reading, readings
 from soroi.release.rollout_moves import Promote, abort_broken, advance_rollout, pause_rollout, settle
+from soroi.release.rollout_outcomes import RecordedOutcomes
 from soroi.release.rollout_tally import Known, Tally
 from soroi.store import RolloutRecord, Store
 from soroi.store.tail import AnswerTail
@@ -111,7 +112,7 @@ class Watcher:
         environment: Which head's rollout.
         runtime: Clock, ids and actor.
         promote: Makes a challenger the head.
-        outcomes: Where outcomes are known from, if anywhere.
+        outcomes: Where outcomes are known from; default: the sources and datasets of the project.
         every: Seconds between two looks.
     """
 
@@ -129,7 +130,7 @@ class Watcher:
         self._environment = environment
         self._runtime = runtime
         self._promote = promote
-        self._outcomes = outcomes
+        self._outcomes = outcomes or RecordedOutcomes(store)
         self._every = every
         self._counter: Counter | None = None
         self._stop = threading.Event()
@@ -226,7 +227,7 @@ class Counter:
     Args:
         store: The store.
         record: The rollout.
-        outcomes: Where outcomes are known from.
+        outcomes: Where outcomes are known from; default: the sources and datasets of the project.
     """
 
     def __init__(self, store: Store, record: RolloutRecord, outcomes: Outcomes | None = None) -> None:
@@ -234,7 +235,7 @@ class Counter:
         self._terms = terms_of(record)
         self._tail = AnswerTail(Path(store.config.root), record.at)
         self._tally = Tally(record.id, self._terms)
-        self._outcomes = outcomes
+        self._outcomes = outcomes or RecordedOutcomes(store)
 
     def report(self, record: RolloutRecord, now: datetime) -> RolloutReport:
         """Count what is new, and say how the rollout stands.
@@ -247,8 +248,7 @@ class Counter:
         if fresh.again:
             self._tally = Tally(record.id, self._terms)
         self._tally.add(fresh.answers)
-        if self._outcomes is not None:
-            self._tally.learn(self._outcomes(record))
+        self._tally.learn(self._outcomes(record))
         steps = range(len(self._terms.plan.steps))
         totals: dict[str, int] = {}
         for step in steps:

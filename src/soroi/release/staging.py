@@ -10,12 +10,13 @@ from soroi.base.display import Display, Shown, short
 from soroi.base.errors import RefusedError, UnknownNameError
 from soroi.base.runtime import Runtime
 from soroi.build.claims import Claims
-from soroi.build.reference import VersionIndex
+from soroi.build.reference import Remembered, VersionIndex
 from soroi.build.shares import Shares, refuse_unusable
 from soroi.build.step import edge_step
 from soroi.declare.fingerprint import Fingerprint
 from soroi.declare.graph import Graph
 from soroi.release.manifest import Manifest, seal
+from soroi.release.roles import groups_of, require
 from soroi.release.step import StepReport, check_step
 from soroi.store import Store, Transaction, VersionHead
 from soroi.store.present import secure
@@ -67,14 +68,20 @@ class Chooser:
         graph: The declarations.
         fingerprints: What each node would be built from now.
         wanted: The ids that will be asked for.
+        remembered: What earlier transactions on the same project read.
     """
 
     def __init__(
-        self, tx: Transaction, graph: Graph, fingerprints: Mapping[str, Fingerprint], wanted: Sequence[str]
+        self,
+        tx: Transaction,
+        graph: Graph,
+        fingerprints: Mapping[str, Fingerprint],
+        wanted: Sequence[str],
+        remembered: Remembered | None = None,
     ) -> None:
         self._tx = tx
         self._graph = graph
-        self.index = VersionIndex(tx)
+        self.index = VersionIndex(tx, remembered)
         self.index.load(text for text in wanted if text not in graph)
         self.claims = Claims(tx.claims.all())
         self._shares = Shares(tx, graph)
@@ -139,6 +146,7 @@ def stage(
     runtime: Runtime,
     remove: Sequence[str] = (),
     note: str = "",
+    remembered: Remembered | None = None,
 ) -> StageOutcome:
     """Put versions into staging, in one transaction, and seal the set if it is in step.
 
@@ -150,16 +158,18 @@ def stage(
         runtime: Clock and actor.
         remove: Ids of nodes to take out.
         note: Why, in the picker's words.
+        remembered: What earlier transactions on the same project read.
 
     Raises:
         UnknownNameError: A node or version is not there.
         RefusedError: A version is of a kind that is not staged.
         CollectedError: The bytes of a version were removed; says how to build it again.
+        ForbiddenError: The actor may not stage what would change.
         ConflictError: Somebody else changed staging at the same moment.
     """
     with store.catalogue.write() as tx:
         state = tx.staging.get()
-        chooser = Chooser(tx, graph, fingerprints, wanted)
+        chooser = Chooser(tx, graph, fingerprints, wanted, remembered)
         chooser.index.load(pick.version for node, pick in state.picks.items() if node in graph)
         picks = {node: chooser.index.head(pick.version) for node, pick in state.picks.items() if node in graph}
         dropped = [node for node in state.picks if node not in graph]
@@ -179,17 +189,19 @@ def stage(
         nodes = sorted({*before, *after})
         changed = {n: (before.get(n), after.get(n)) for n in nodes if before.get(n) != after.get(n)}
         revision = state.revision
-        if changed:
-            secure(tx, store.objects, [new for _, new in changed.values() if new is not None])
-            change = {node: new for node, (_, new) in changed.items()} | dict.fromkeys(dropped)
-            now = runtime.clock.now()
-            revision = tx.staging.change(change, state.revision, by=runtime.actor, at=now, note=note)
-            body = {"changed": {node: list(pair) for node, pair in changed.items()}, "note": note}
-            tx.events.append("staging.changed", str(revision), body, runtime.actor, now)
-        report = check_step(graph, picks, chooser.index, chooser.claims)
-        manifest = seal(tx, report, revision, runtime) if report.in_step else None
-        if manifest is not None:
-            _move_staging_head(tx, manifest, runtime)
+        require(tx, runtime, "stage", groups=groups_of(graph, changed or graph.names))
+        with tx.events.together():
+            if changed:
+                secure(tx, store.objects, [new for _, new in changed.values() if new is not None], runtime=runtime)
+                change = {node: new for node, (_, new) in changed.items()} | dict.fromkeys(dropped)
+                now = runtime.clock.now()
+                revision = tx.staging.change(change, state.revision, by=runtime.actor, at=now, note=note)
+                body = {"changed": {node: list(pair) for node, pair in changed.items()}, "note": note}
+                tx.events.append("staging.changed", str(revision), body, runtime.actor, now)
+            report = check_step(graph, picks, chooser.index, chooser.claims)
+            manifest = seal(tx, report, revision, runtime) if report.in_step else None
+            if manifest is not None:
+                _move_staging_head(tx, manifest, runtime)
     return StageOutcome(revision, changed, report, manifest)
 
 

@@ -65,7 +65,7 @@ def check_step(graph: Graph, picks: Mapping[str, VersionHead], index: VersionInd
         index: Access to version records.
         claims: The recorded claims.
     """
-    index.get_many(one.id for one in picks.values() if one.kind == "decision")
+    index.facts(one.id for one in picks.values() if one.kind == "decision")  # all of them at once
     picks = {**_brought_along(picks, index), **picks}
     needed, missing = _needed(graph, picks, index)
     behind, used_claims = _behind_producers(needed, index, claims)
@@ -117,7 +117,7 @@ def _answering_producers(
     record: VersionHead, graph: Graph, picks: Mapping[str, VersionHead], index: VersionIndex
 ) -> list[str]:
     if record.kind == "decision":
-        return [name for step in index.get(record.id).facts["steps"] for name in _asked(step, graph, picks)]
+        return [name for step in index.facts([record.id])[record.id]["steps"] for name in _asked(step, graph, picks)]
     return [edge.name for edge in record.edges if _kind_of(edge.role) in ANSWERING]
 
 

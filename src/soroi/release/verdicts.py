@@ -51,6 +51,11 @@ class GateState:
         """Whether a release must wait for it."""
         return self.gate.spec.mandatory and self.state not in (SATISFIED, NOT_APPLICABLE)
 
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether it has no verdict that holds, and gets one when it is judged."""
+        return self.state == MISSING and self.gate.spec.is_judged
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         gate = self.gate
@@ -280,8 +285,7 @@ def _worst(found: Sequence[Finding]) -> Finding:
 
 def author_of(tx: Transaction) -> str | None:
     """Who put the last of the staged set there."""
-    picks = list(tx.staging.get().picks.values())
-    return max(picks, key=lambda one: one.at).by if picks else None
+    return tx.staging.author()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from soroi.build.claims import WAIVER, Claims
 from soroi.build.reference import VersionIndex
 from soroi.build.step import edge_step
 from soroi.declare.graph import Graph
+from soroi.release.roles import groups_of, require
 from soroi.store import ClaimRecord, Store
 
 
@@ -49,11 +50,13 @@ def waive(store: Store, graph: Graph, node: str, *, reason: str, runtime: Runtim
     Raises:
         UnknownNameError: There is no such node.
         RefusedError: No reason is given, nothing is staged for the node, or it is not behind.
+        ForbiddenError: The actor may not.
     """
     graph[node]
     if not reason.strip():
         raise RefusedError("a waiver needs a reason", hint="--reason 'why these versions go together'")
     with store.catalogue.write() as tx:
+        require(tx, runtime, "waive", groups=groups_of(graph, [node]))
         index = VersionIndex(tx)
         state = tx.staging.get()
         index.load(pick.version for name, pick in state.picks.items() if name in graph)

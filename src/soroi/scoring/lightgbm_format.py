@@ -43,9 +43,9 @@ class LightgbmFormat:
     def save(self, model: object, *, where: str) -> dict[str, bytes]:
         """The model as text and facts; see :meth:`soroi.scoring.formats.ModelFormat.save`."""
         scorer = lightgbm_scorer(model, where)
-        text = _text(scorer.booster)
+        text = model_text(scorer.booster)
         check_text(text)
-        if _text(_booster(text, where)) != text:
+        if model_text(_booster(text, where)) != text:
             raise RefusedError("the LightGBM model does not survive saving", where=where)
         data = text.encode()
         facts = _Facts(scorer.classifier, digest_bytes("lightgbm", data))
@@ -132,7 +132,7 @@ def lightgbm_scorer(model: Any, what: str) -> LightgbmScorer:
     return LightgbmScorer(model, what, objective == "binary", model.num_feature())
 
 
-def _text(booster: Any) -> str:
+def model_text(booster: Any) -> str:
     """LightGBM's text without the parameters of training: they name threads, paths and machines."""
     text: str = booster.model_to_string()
     return _PARAMETERS.sub("\n\n", text)

@@ -34,6 +34,12 @@ def check_text(text: str) -> int:
     return features
 
 
+def tree_fields(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The fields of the header and of each tree of a text that was checked."""
+    start, close = text.find("\nTree=0\n") + 1, text.find("end of trees")
+    return _fields(text[:start]), [_fields(block) for block in _blocks(text[start:close])]
+
+
 def _blocks(text: str) -> list[str]:
     parts = text.split("Tree=")
     if parts[0]:

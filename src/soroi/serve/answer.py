@@ -31,6 +31,15 @@ class Outcome(enum.StrEnum):
     LATE = "late"
     """It was not done when the time was up, or no time was left to ask it."""
 
+    OVERLOADED = "overloaded"
+    """It was not asked: so many wait for it that it would have been late."""
+
+    RESTING = "resting"
+    """It was not asked: it is left alone for a while, because it was late or raised again and again."""
+
+    OUT_OF_DOMAIN = "out_of_domain"
+    """A value of the row lies outside of what its source declares."""
+
     CANNOT_SAY = "cannot_say"
     """A rule returned ``None``."""
 
@@ -40,7 +49,7 @@ class Outcome(enum.StrEnum):
     @property
     def is_fall(self) -> bool:
         """Whether something went wrong, rather than having been asked without being sure."""
-        return self in (Outcome.MISSING_FEATURE, Outcome.RAISED, Outcome.LATE, Outcome.UNKNOWN_PART)
+        return self not in (Outcome.ANSWERED, Outcome.UNSURE, Outcome.CANNOT_SAY)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +71,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Why it did not answer, in a sentence."""
 
     milliseconds: float = 0.0
-    """How long it took, together for all rows of the request that asked it."""
+    """How long it took: together for all rows of the request that asked it, or for this row where it was planned."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

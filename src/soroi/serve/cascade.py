@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from soroi.serve.answer import Outcome, Step
+from soroi.serve.asks import Asks
+from soroi.serve.breaker import Overloaded, Resting
 from soroi.serve.evaluation import Evaluation, Places, Scored, describe
-from soroi.serve.runner import Late, Runner, Ticket
+from soroi.serve.runner import Late
+from soroi.serve.saying import Said
 from soroi.serve.snapshot import DecisionPart, FamilyStep, RulePart, StepPart
 
 FAIL_SAFE = "fail_safe"
@@ -19,8 +22,17 @@ FAIL_SAFE = "fail_safe"
 
 _RESERVE_SHARE = 0.2
 _RESERVE_MOST = 0.030
-_NO_TIME = "no time was left to ask it"
+_FINISH_SHARE = 0.05
+_FINISH_MOST = 0.003
+NO_TIME = "no time was left to ask it"
+"""Why a step was not asked when the time was up."""
+
 _NOT_DONE = "it was not done when the time was up"
+
+
+def reserve(seconds: float) -> float:
+    """Seconds of a deadline that models leave for the rules behind them."""
+    return min(seconds * _RESERVE_SHARE, _RESERVE_MOST)
 
 
 class Budget:
@@ -36,7 +48,8 @@ class Budget:
         self._clock = clock
         self._started = started
         self._end = started + seconds
-        self._reserve = min(seconds * _RESERVE_SHARE, _RESERVE_MOST)
+        self._reserve = reserve(seconds)
+        self._finish = min(seconds * _FINISH_SHARE, _FINISH_MOST)
 
     @property
     def left(self) -> float:
@@ -47,6 +60,11 @@ class Budget:
     def left_for_models(self) -> float:
         """Seconds until models must be done, so that rules still have time."""
         return self.left - self._reserve
+
+    @property
+    def left_for_rules(self) -> float:
+        """Seconds until rules must be done, so that the answer can still be written down."""
+        return self.left - self._finish
 
     @property
     def spent(self) -> float:
@@ -76,24 +94,46 @@ class Outcomes:
     """The model step that answered, and its score, where a model did."""
 
 
-def run_cascade(decision: DecisionPart, evaluation: Evaluation, budget: Budget, runner: Runner) -> Outcomes:
+@dataclass(frozen=True)
+class Begun:
+    """A cascade whose first steps were asked already."""
+
+    outcomes: Outcomes
+    """What came of it."""
+
+    waiting: Sequence[int]
+    """Places of the rows that wait for the next step, rising."""
+
+    asked: int
+    """How many steps were asked."""
+
+
+def run_cascade(
+    decision: DecisionPart, evaluation: Evaluation, budget: Budget, asks: Asks, begun: Begun | None = None
+) -> Outcomes:
     """Find an answer for every row. Never raises; what goes wrong is in the paths.
 
     Args:
         decision: What is asked.
         evaluation: The rows.
         budget: The time there is.
-        runner: Where steps run.
+        asks: Where steps are asked.
+        begun: What was asked already; default: nothing.
     """
     count = len(evaluation.rows)
-    outcomes = Outcomes([None] * count, [[] for _ in range(count)])
-    waiting: Places = np.arange(count, dtype=np.intp)
-    for step in decision.steps:
+    if begun is None:
+        begun = Begun(Outcomes([None] * count, [[] for _ in range(count)]), range(count), 0)
+    outcomes = begun.outcomes
+    waiting: Places = np.asarray(begun.waiting, dtype=np.intp)
+    inside, outside = _parted(decision, evaluation, waiting, outcomes, note=not begun.asked)
+    waiting = inside
+    for step in decision.steps[begun.asked :]:
         if waiting.size:
-            waiting = _ask_step(step, waiting, evaluation, outcomes, budget, runner)
+            waiting = _ask_step(step, waiting, evaluation, outcomes, budget, asks)
+    waiting = np.sort(np.concatenate([waiting, outside]))
     for rule in decision.rules:
         if waiting.size:
-            waiting = _ask_rule(decision, rule, waiting, evaluation, outcomes, budget, runner)
+            waiting = _ask_rule(decision, rule, waiting, evaluation, outcomes, budget, asks)
     if waiting.size:
         last = Step(
             name=FAIL_SAFE, kind="fail_safe", versions={decision.node: decision.version}, outcome=Outcome.ANSWERED
@@ -103,17 +143,39 @@ def run_cascade(decision: DecisionPart, evaluation: Evaluation, budget: Budget, 
     return outcomes
 
 
+def _parted(
+    decision: DecisionPart, evaluation: Evaluation, waiting: Places, outcomes: Outcomes, *, note: bool
+) -> tuple[Places, Places]:
+    """The rows that models may be asked about, and those outside of the declared domain."""
+    if not decision.domain:
+        return waiting, waiting[:0]
+    values = evaluation.rows.values
+    why = {place: reason for place in waiting.tolist() if (reason := decision.outside(values[place])) is not None}
+    for place, reason in why.items() if note else ():
+        outcomes.paths[place].append(outside_step(decision, reason))
+    inside = [place for place in waiting.tolist() if place not in why]
+    return np.asarray(inside, dtype=np.intp), np.asarray(list(why), dtype=np.intp)
+
+
+def outside_step(decision: DecisionPart, reason: str) -> Step:
+    """The step of a path that says that a row is outside of the domain: of the first model, which is not asked."""
+    versions = {decision.node: decision.version}
+    return Step(
+        name=decision.steps[0].name, kind="model", versions=versions, outcome=Outcome.OUT_OF_DOMAIN, reason=reason
+    )
+
+
 def _ask_step(
     step: StepPart | FamilyStep,
     waiting: Places,
     evaluation: Evaluation,
     outcomes: Outcomes,
     budget: Budget,
-    runner: Runner,
+    asks: Asks,
 ) -> Places:
     """Ask one step for the rows that wait: of a family, for each part its own sibling."""
     if isinstance(step, StepPart):
-        return _ask_model(step, waiting, evaluation, outcomes, budget, runner)
+        return _ask_model(step, waiting, evaluation, outcomes, budget, asks)
     asked: dict[str, tuple[StepPart, list[int]]] = {}
     unknown: dict[int, tuple[Outcome, str | None]] = {}
     for place in waiting.tolist():
@@ -127,28 +189,32 @@ def _ask_step(
     left = [rest]
     for sibling, places in asked.values():
         here: Places = np.asarray(places, dtype=np.intp)
-        left.append(_ask_model(sibling, here, evaluation, outcomes, budget, runner))
+        left.append(_ask_model(sibling, here, evaluation, outcomes, budget, asks))
     return np.sort(np.concatenate(left))
 
 
 def _ask_model(
-    step: StepPart, waiting: Places, evaluation: Evaluation, outcomes: Outcomes, budget: Budget, runner: Runner
+    step: StepPart, waiting: Places, evaluation: Evaluation, outcomes: Outcomes, budget: Budget, asks: Asks
 ) -> Places:
     """Ask one model for the rows that wait; gives those that go on waiting."""
     begun = budget.now()
     left = budget.left_for_models
+    failed: tuple[Outcome, str]
     try:
-        scored = runner.run(lambda ticket: evaluation.score(step.model, waiting, ticket), left)
+        scored = asks.score(step, evaluation, waiting, left)
     except Late:
-        failed = (Outcome.LATE, _NOT_DONE if left > 0 else _NO_TIME)
-        note = _notes(step.name, "model", step.versions, budget.elapsed(begun))
-        return _fall(waiting, dict.fromkeys(waiting.tolist(), failed), outcomes, note)
+        failed = (Outcome.LATE, _NOT_DONE if left > 0 else NO_TIME)
+    except Overloaded as error:
+        failed = (Outcome.OVERLOADED, str(error))
+    except Resting as error:
+        failed = (Outcome.RESTING, str(error))
     except BaseException as error:  # a step that ends its thread is a fall like any other
+        failed = (Outcome.RAISED, describe(error))
+    else:
         note = _notes(step.name, "model", step.versions, budget.elapsed(begun))
-        raised = (Outcome.RAISED, describe(error))
-        return _fall(waiting, dict.fromkeys(waiting.tolist(), raised), outcomes, note)
+        return _take_scores(step, scored, waiting, outcomes, note)
     note = _notes(step.name, "model", step.versions, budget.elapsed(begun))
-    return _take_scores(step, scored, waiting, outcomes, note)
+    return _fall(waiting, dict.fromkeys(waiting.tolist(), failed), outcomes, note)
 
 
 Note = Callable[[Outcome, str | None], Step]
@@ -214,23 +280,21 @@ def _ask_rule(
     evaluation: Evaluation,
     outcomes: Outcomes,
     budget: Budget,
-    runner: Runner,
+    asks: Asks,
 ) -> Places:
     """Ask one rule, row by row; what it said before the time was up counts."""
-    said: dict[int, tuple[Outcome, str | None, bool | None]] = {}
-
-    def call(ticket: Ticket) -> None:
-        for place in waiting.tolist():
-            ticket.check()
-            said[place] = say(rule, evaluation.rows.row(place))
-
+    said: Said = {}
     begun = budget.now()
-    left = budget.left
-    why: tuple[Outcome, str] = (Outcome.LATE, _NOT_DONE if left > 0 else _NO_TIME)
+    left = budget.left_for_rules
+    why: tuple[Outcome, str] = (Outcome.LATE, _NOT_DONE if left > 0 else NO_TIME)
     try:
-        runner.run(call, left)
+        asks.say(rule, evaluation, waiting.tolist(), left, said)
     except Late:
         pass
+    except Overloaded as error:
+        why = (Outcome.OVERLOADED, str(error))
+    except Resting as error:
+        why = (Outcome.RESTING, str(error))
     except BaseException as error:  # as above
         why = (Outcome.RAISED, describe(error))
     heard = said.copy()
@@ -244,20 +308,3 @@ def _ask_rule(
         else:
             outcomes.positive[place] = yes
     return np.asarray(rest, dtype=np.intp)
-
-
-def say(rule: RulePart, row: Mapping[str, Any]) -> tuple[Outcome, str | None, bool | None]:
-    """Ask a rule about one row.
-
-    Returns:
-        What came of it, why, and the side it takes. Never raises what the rule raises.
-    """
-    try:
-        said = rule.function(row)
-    except Exception as error:  # one row's fault must not touch the others
-        return Outcome.RAISED, describe(error), None
-    if said is None:
-        return Outcome.CANNOT_SAY, None, None
-    if isinstance(said, bool | np.bool_):
-        return Outcome.ANSWERED, None, bool(said)
-    return Outcome.RAISED, f"it returned {type(said).__name__}, not True, False or None", None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +13,19 @@ from typing import Any
 
 import msgspec
 
-from soroi.base.errors import RefusedError, RequestError, SoroiError, UnknownNameError, did_you_mean
+from soroi.base.errors import RefusedError, RequestError, UnknownNameError, did_you_mean
 from soroi.base.runtime import Runtime
 from soroi.release.rollout import CHALLENGER, SHADOW
-from soroi.serve.answer import Answer, Detail, Outcome, against, record_of
-from soroi.serve.cascade import Budget, Outcomes, run_cascade
-from soroi.serve.evaluation import Evaluation
+from soroi.serve.answer import Answer, Outcome, against, record_of
+from soroi.serve.asking import Path
+from soroi.serve.asks import Asks, GuardedAsks, ThreadAsks
+from soroi.serve.breaker import Breakers
+from soroi.serve.cascade import Budget
+from soroi.serve.giving import Question, give
+from soroi.serve.pool import PoolAsks, WorkerPool
+from soroi.serve.pools import Pools
+from soroi.serve.prompt import Prompt
+from soroi.serve.recording import Recorder
 from soroi.serve.rows import Rows
 from soroi.serve.runner import Runner, ThreadRunner
 from soroi.serve.shadow import Shadows
@@ -26,6 +34,9 @@ from soroi.serve.tables import Ingested, OnlineTables
 from soroi.serve.trial import ALONE, Arm, Trial, Trying
 from soroi.serve.view import Given, Serving, View, Warm
 from soroi.store import AnswerLog, RowLog
+
+MOST_PLANNED = 512
+"""Rows of one request up to which a plan is asked row by row; of more, models are asked for all at once."""
 
 
 class NotReadyError(RefusedError):
@@ -43,6 +54,8 @@ class Engine:
         runtime: Clock and ids.
         runner: Where steps run; threads by default.
         trial_runner: Where steps of a challenger run, so that it can never use up what the base needs.
+        step_workers: How many processes each manifest that was loaded from a store gets for the steps that run
+            somebody's code; they can hold nothing up there. 0: they run in threads.
     """
 
     def __init__(
@@ -53,6 +66,7 @@ class Engine:
         runtime: Runtime | None = None,
         runner: Runner | None = None,
         trial_runner: Runner | None = None,
+        step_workers: int = 0,
     ) -> None:
         self.answers = answers
         self.rows = rows
@@ -60,11 +74,12 @@ class Engine:
         self.runner = runner or ThreadRunner()
         self.trial_runner = trial_runner or ThreadRunner(64)
         self.shadows = Shadows()
+        self.recorder = Recorder(lambda: self.answers)
+        self.breakers = Breakers()
+        self.pools = Pools(step_workers)
         self._view: View | None = None
         self._writing = threading.Lock()
         self._arriving: set[str] | None = None
-        self._unrecorded = 0
-        self._record_problem: str | None = None
         self._trial_problem: str | None = None
 
     @property
@@ -98,7 +113,7 @@ class Engine:
                     since = one.since if one is ready[0] else self.runtime.clock.now()
                     serving = replace(one, environment=environment, revision=revision, since=since)
                     kept = view.trial if view and serving == view.base else None
-                    self._view = View(serving, kept)
+                    self._show(View(serving, kept))
                     return serving
         return self._load(snapshot, environment, revision, warm, View)
 
@@ -133,7 +148,7 @@ class Engine:
             if view is None or view.trial is None:
                 return
             trial = None if trying is None else replace(view.trial, trying=trying)
-            self._view = View(view.base, trial)
+            self._show(View(view.base, trial))
 
     def _load(
         self,
@@ -144,20 +159,33 @@ class Engine:
         view: Callable[[Serving], View],
     ) -> Serving:
         """Make a manifest ready beside what answers, with every row that comes in meanwhile, then swap the view."""
+        pool: WorkerPool | None = None
         with self._writing:
             self._arriving = set()
         try:
             tables = OnlineTables(snapshot.bases, self.rows)
             tables.replay()
-            serving = Serving(snapshot, tables, environment, revision, self.runtime.clock.now())
+            for part in snapshot.decisions.values():
+                _ = part.asker  # compiled and proven now, not under the first request
+            pool = self.pools.begin(snapshot)
+            serving = Serving(snapshot, tables, environment, revision, self.runtime.clock.now(), pool)
             if warm is not None:
                 warm(serving)
             with self._writing:
                 tables.replay(self._arriving)
-                self._view = view(serving)
+                self._show(view(serving))
+        except BaseException:
+            self.pools.end(pool)
+            raise
         finally:
             self._arriving = None
         return serving
+
+    def _show(self, view: View) -> None:
+        """Answer by a view from now on."""
+        before, self._view = self._view, view
+        self.breakers.keep({one.snapshot.manifest for one in view.servings})
+        self.pools.keep([one.pool for one in view.servings], [one.pool for one in before.servings] if before else [])
 
     def decide(
         self, decision: str, rows: Sequence[Any], *, now: datetime | None = None, started: float | None = None
@@ -176,13 +204,60 @@ class Engine:
             RequestError: A row is malformed; names row and field.
             StorageFullError: The decision says that answers are on disk before they are given, and no space is left.
         """
+        return self.decide_in(self._ready(), decision, rows, now=now, started=started)
+
+    def decide_in(
+        self,
+        view: View,
+        decision: str,
+        rows: Sequence[Any],
+        *,
+        now: datetime | None = None,
+        started: float | None = None,
+        first: str | None = None,
+    ) -> list[Answer]:
+        """Answer some rows by one view; see :meth:`decide`.
+
+        Args:
+            view: What to answer with.
+            decision: Id of the decision.
+            rows: The rows.
+            now: The time.
+            started: When the request arrived.
+            first: Id of the first answer; default: a fresh one.
+        """
         begun = time.perf_counter() if started is None else started
-        view, part = self._find(decision)
+        part = _find(view, decision)
         at = (now or self.runtime.clock.now()).astimezone(UTC)
         checked = _check(part, rows, at)
         if view.trial is None or not len(checked):
-            return self._give(view.base, part, checked, at, begun, ALONE, None).answers
-        return self._give_trial(view, view.trial, part, rows, checked, at, begun)
+            return self._give(view.base, part, checked, at, begun, ALONE, first).answers
+        return self._give_trial(view, view.trial, part, rows, checked, at, begun, first)
+
+    def prompt(self, decision: str) -> Prompt | None:
+        """What answers bytes with bytes on the calling thread, by what requests are answered with now.
+
+        Args:
+            decision: Id of the decision.
+
+        Returns:
+            ``None`` where already the first step needs code that may hold the thread: call :meth:`decide` in another.
+
+        Raises:
+            NotReadyError: No manifest is loaded yet.
+            UnknownNameError: The manifest has no such decision.
+        """
+        view = self._ready()
+        try:
+            return view.prompts[decision]
+        except KeyError:
+            part = _find(view, decision)
+            made: Prompt | None = None
+            if part.plan.steps:
+                with contextlib.suppress(ValueError):
+                    made = Prompt(self, view, decision)
+            view.prompts[decision] = made
+            return made
 
     def _give_trial(
         self,
@@ -193,9 +268,10 @@ class Engine:
         checked: Rows,
         at: datetime,
         begun: float,
+        first: str | None,
     ) -> list[Answer]:
         """Answer a request while a rollout is on: by one of two manifests, or by both of which one is returned."""
-        first = self.runtime.ids.new("answer")
+        first = first or self.runtime.ids.new("answer")
         arm = trial.arm(part.node, checked.row(0), first)
         theirs = trial.challenger.snapshot.decisions.get(part.node, part)
         if arm.name == CHALLENGER:
@@ -230,7 +306,22 @@ class Engine:
     ) -> Given:
         runner = self.trial_runner if arm.name == CHALLENGER else self.runner
         given = self.answer(serving, part, rows, at, Budget(part.deadline, begun), arm, first=first, runner=runner)
-        self._record(part, given)
+        self.recorder.record(part, given)
+        return given
+
+    def go_on(self, question: Question, path: Path) -> Given:
+        """Answer one row of which the plan was asked already, and write the answer down.
+
+        Args:
+            question: What is asked.
+            path: What the plan said of the row.
+
+        Raises:
+            StorageFullError: As :meth:`decide`.
+        """
+        runner = self.trial_runner if question.arm.name == CHALLENGER else self.runner
+        given = give(question, [path], self._asks(question.serving, question.part, runner))
+        self.recorder.record(question.part, given)
         return given
 
     def answer(
@@ -257,20 +348,10 @@ class Engine:
             first: Id of the first answer; default: a fresh one.
             runner: Where steps run; default: where those of the base do.
         """
-        evaluation = Evaluation(part.spine, rows, serving.tables.view)
-        outcomes = run_cascade(part, evaluation, budget, runner or self.runner)
-        missed = budget.left < 0
-        spent = round(budget.spent * 1000.0, 3)
+        paths = part.asker.many(rows, budget) if part.plan.steps and len(rows) <= MOST_PLANNED else []
         ids = [first if first and not place else self.runtime.ids.new("answer") for place in range(len(rows))]
-        answers = [
-            self._answer(serving, part, outcomes, place, at, missed, one, arm.name) for place, one in enumerate(ids)
-        ]
-        details = []
-        for place in range(len(rows)):
-            features, scores = evaluation.values_of(place)
-            about = (serving.environment, spent, arm.rollout, arm.step, arm.unit)
-            details.append(Detail(rows.row(place), features, scores, *about))
-        return Given(answers, details)
+        question = Question(serving, part, rows, at, budget, arm, ids)
+        return give(question, paths, self._asks(serving, part, runner or self.runner))
 
     def ingest(self, source: str, rows: Sequence[Any], *, now: datetime | None = None) -> Ingested:
         """Take rows of a source in; see :meth:`soroi.serve.tables.OnlineTables.ingest`.
@@ -289,7 +370,32 @@ class Engine:
             taken = view.base.tables.ingest(source, rows, at)
             if view.trial is not None:
                 view.trial.challenger.tables.take(source, rows, at)
+            self.pools.take_rows(source, rows, at)
             return taken
+
+    def take(self, source: str, rows: Sequence[Any], *, now: datetime) -> None:
+        """Count rows that another process took in and logged. What does not fit here is left out.
+
+        Args:
+            source: Id of the source.
+            rows: Mappings from column to value.
+            now: As they were taken in with.
+        """
+        with self._writing:
+            view = self._view
+            if self._arriving is not None:
+                self._arriving.add(source)
+            if view is None:
+                return
+            view.base.tables.take(source, rows, now)
+            if view.trial is not None:
+                view.trial.challenger.tables.take(source, rows, now)
+            self.pools.take_rows(source, rows, now)
+
+    @property
+    def unrecorded(self) -> int:
+        """How many answers were given without being recorded."""
+        return self.recorder.unrecorded
 
     def problems(self) -> list[str]:
         """What is wrong with the engine at present, in sentences."""
@@ -297,8 +403,11 @@ class Engine:
         for what, log in (("answers", self.answers), ("rows", self.rows)):
             if log.problem is not None:
                 found.append(f"the log of {what} cannot be brought to the disk: {log.problem}")
-        if self._record_problem is not None:
-            found.append(f"{self._unrecorded} answers were given without being recorded: {self._record_problem}")
+        if self.recorder.problem is not None:
+            found.append(self.recorder.problem)
+        if resting := self.breakers.resting():
+            found.append(f"left alone, because late or raising again and again: {', '.join(resting)}")
+        found += self.pools.problems()
         if self._trial_problem is not None and self.trial is not None:
             found.append(self._trial_problem)
         if self.trial_runner.overdue:
@@ -313,6 +422,7 @@ class Engine:
     def close(self) -> None:
         """Bring everything to the disk and take no more steps."""
         self.shadows.close()
+        self.pools.close()
         self.runner.close()
         self.trial_runner.close()
         self.answers.close()
@@ -325,60 +435,17 @@ class Engine:
             )
         return self._view
 
-    def _find(self, decision: str) -> tuple[View, DecisionPart]:
-        view = self._ready()
-        decisions = view.base.snapshot.decisions
-        part = decisions.get(decision)
-        if part is None:
-            raise UnknownNameError(f"no decision is called '{decision}'", hint=did_you_mean(decision, decisions))
-        return view, part
+    def _asks(self, serving: Serving, part: DecisionPart, runner: Runner) -> Asks:
+        asks: Asks = ThreadAsks(runner) if serving.pool is None else PoolAsks(serving.pool, part.node)
+        return GuardedAsks(asks, self.breakers, serving.snapshot.manifest)
 
-    def _answer(
-        self,
-        serving: Serving,
-        part: DecisionPart,
-        outcomes: Outcomes,
-        place: int,
-        at: datetime,
-        missed: bool,
-        answer: str,
-        arm: str,
-    ) -> Answer:
-        yes = outcomes.positive[place]
-        action = part.fail_safe if yes is None else part.positive if yes else part.negative
-        score = threshold = confidence = None
-        if place in outcomes.by:
-            step, score = outcomes.by[place]
-            threshold = step.threshold
-            likely = step.calibration.probability(score)
-            confidence = likely if yes else 1.0 - likely
-        return Answer(
-            id=answer,
-            decision=part.node,
-            action=action,
-            positive=action == part.positive,
-            score=score,
-            threshold=threshold,
-            confidence=confidence,
-            path=outcomes.paths[place],
-            manifest=serving.snapshot.manifest,
-            revision=serving.revision,
-            at=at,
-            deadline_missed=missed,
-            arm=arm,
-        )
 
-    def _record(self, part: DecisionPart, given: Given) -> None:
-        records = [record_of(one, detail) for one, detail in zip(given.answers, given.details, strict=True)]
-        try:
-            self.answers.append(records, durable=part.durable)
-        except SoroiError as error:
-            self._unrecorded += len(records)
-            self._record_problem = error.message
-            if part.durable:
-                raise
-        else:
-            self._record_problem = None
+def _find(view: View, decision: str) -> DecisionPart:
+    decisions = view.base.snapshot.decisions
+    part = decisions.get(decision)
+    if part is None:
+        raise UnknownNameError(f"no decision is called '{decision}'", hint=did_you_mean(decision, decisions))
+    return part
 
 
 def _check(part: DecisionPart, rows: Sequence[Any], at: datetime) -> Rows:

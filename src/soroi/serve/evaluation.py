@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -81,8 +82,9 @@ class Evaluation:
     scores: dict[str, Scored] = field(default_factory=dict)
     """What was scored, by model."""
 
-    def __post_init__(self) -> None:
-        self._moments = self.schema.moments(self.rows.frame)
+    @cached_property
+    def _moments(self) -> npt.NDArray[np.int64] | None:
+        return self.schema.moments(self.rows.frame)
 
     def score(self, model: ModelPart, places: Places, ticket: Ticket) -> Scored:
         """The scores of a model for some rows. A row that cannot be scored does not keep the others from it.

@@ -88,6 +88,7 @@ class Follower:
         self.environment = environment
         self._poll = poll
         self._stop = threading.Event()
+        self._soon = threading.Event()
         self._thread: threading.Thread | None = None
         self._catalogue_problem: str | None = None
         self._load_problem: str | None = None
@@ -104,8 +105,13 @@ class Follower:
     def stop(self) -> None:
         """Stop following. What answers goes on answering."""
         self._stop.set()
+        self._soon.set()
         if self._thread is not None:
             self._thread.join()
+
+    def look_soon(self) -> None:
+        """Look at once instead of after the pause, in the thread that follows. Does not wait for it."""
+        self._soon.set()
 
     def problems(self) -> list[str]:
         """What is wrong at present, in sentences."""
@@ -175,7 +181,8 @@ class Follower:
                 self.look()
             except Exception:  # a thread that dies silently would freeze the release for ever
                 _LOG.exception("following '%s' failed", self.environment)
-            self._stop.wait(self._poll)
+            self._soon.wait(self._poll)
+            self._soon.clear()
 
     def _load(self, head: HeadRecord) -> bool:
         trial = self._engine.trial

@@ -11,14 +11,15 @@ import numpy as np
 
 from soroi.base.errors import SoroiError
 from soroi.base.reason import Reason
-from soroi.release.manifest import read_manifest
+from soroi.release.manifest import Manifest, read_manifest
 from soroi.rules import Finding
 from soroi.serve.answer import Outcome
-from soroi.serve.cascade import Budget, say
+from soroi.serve.cascade import Budget
 from soroi.serve.engine import Engine
 from soroi.serve.evaluation import Evaluation, describe
 from soroi.serve.loading import load_snapshot
 from soroi.serve.runner import Late
+from soroi.serve.saying import say
 from soroi.serve.snapshot import DecisionPart, Snapshot
 from soroi.serve.view import Serving
 from soroi.store import AnswerLog, RowLog, Store
@@ -38,6 +39,7 @@ def judge_loads(store: Store, manifest: str, *, module: str, home: Path) -> Find
     try:
         with store.catalogue.read() as tx:
             found = read_manifest(tx, manifest)
+        verify_files(store, found)
         snapshot = load_snapshot(store, found, module=module, home=home)
         reasons = answer_apart(snapshot)
     except Exception as error:  # whatever keeps it from loading here keeps it from being released
@@ -59,6 +61,24 @@ def rehearse(engine: Engine, serving: Serving) -> list[Reason]:
         A reason per decision; its kind is ``answers`` when all is well.
     """
     return [_rehearse_one(engine, serving, part) for part in serving.snapshot.decisions.values()]
+
+
+def verify_files(store: Store, manifest: Manifest) -> None:
+    """Read the files of all models, those too that answering does without, because a scorer was compiled of them.
+
+    Args:
+        store: The store.
+        manifest: Whose models.
+
+    Raises:
+        CorruptError: One is missing, or not what its digest says; names it.
+    """
+    with store.catalogue.read() as tx:
+        records = tx.versions.get_many(set(manifest.picks.values()))
+    for record in records.values():
+        for name, key in record.outputs.items():
+            if name.startswith("file:"):
+                store.objects.get(key, what=f"{name} of {record.id}")
 
 
 def answer_apart(snapshot: Snapshot) -> list[Reason]:

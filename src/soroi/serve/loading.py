@@ -12,14 +12,16 @@ from weakref import WeakValueDictionary
 import msgspec
 import polars as pl
 
-from soroi.base.errors import CorruptError, RefusedError
+from soroi.base.errors import CorruptError, RefusedError, did_you_mean
 from soroi.build.code import lay_out
 from soroi.codebase import Codebase, load
+from soroi.declare.domain import Domain
 from soroi.declare.edge import Role
 from soroi.declare.node import NodeId, name_there, project_of
 from soroi.evidence import ThresholdFit
 from soroi.release.manifest import Manifest
-from soroi.scoring import Canary, InputColumn, SavedModel, Scorer, load_model
+from soroi.scoring import Canary, InputColumn, Scorer, load_scorer
+from soroi.scoring.alone import steadied
 from soroi.serve.rows import RowSchema
 from soroi.serve.snapshot import (
     Context,
@@ -27,6 +29,7 @@ from soroi.serve.snapshot import (
     FamilyStep,
     FeaturePart,
     ModelPart,
+    Origin,
     RulePart,
     Snapshot,
     StepPart,
@@ -123,7 +126,13 @@ class _Loading:
             decisions=decisions,
             bases=bases,
             held=tuple(self._held),
+            origin=self._origin(),
         )
+
+    def _origin(self) -> Origin:
+        config = self._store.config
+        place = (str(config.root), config.project, config.catalogue, config.objects)
+        return Origin(*place, self._manifest.id, self._module, str(self._home))
 
     def _read_records(self) -> None:
         data = [version for use in self._manifest.data.values() for version in use["versions"]]
@@ -190,6 +199,7 @@ class _Loading:
             durable=plan["durable"],
             sample=spine.sample,
             doc=node.doc,
+            domain=_domain(record, plan.get("domain", {}), spine.schema),
         )
 
     def _any_step(self, decision: VersionRecord, step: dict[str, Any]) -> StepPart | FamilyStep:
@@ -236,12 +246,10 @@ class _Loading:
         return self._models[node]
 
     def _proven(self, record: VersionRecord) -> _Proven:
-        names = [name for name in record.outputs if name.startswith("file:")]
-        files = {name.removeprefix("file:"): self._object(record, name) for name in names}
-        scorer = load_model(SavedModel(record.facts["format"], files), what=record.id)
+        scorer = load_scorer(record.facts, record.outputs, lambda name: self._object(record, name), what=record.id)
         canary = msgspec.json.decode(self._object(record, "canary"), type=Canary)
         canary.replay(scorer, what=record.id)
-        return _Proven(scorer)
+        return _Proven(steadied(scorer, canary.frame(what=record.id)))
 
     def _feature(self, node: str, needed_by: str) -> FeaturePart:
         if node not in self._features:
@@ -311,6 +319,28 @@ class _Loading:
             return base
 
         return self._share(("base", record.id, record.outputs["table"], str(looked_up)), make)
+
+
+def _domain(
+    record: VersionRecord, declared: dict[str, dict[str, Any]], spine: RowSchema
+) -> tuple[tuple[str, Domain], ...]:
+    """What a decision declares of the columns of its spine.
+
+    Raises:
+        RefusedError: The spine has no such column, or one that cannot be compared so.
+    """
+    found = []
+    for name, body in declared.items():
+        one, dtype = Domain.from_dict(body), spine.schema.get(name)
+        if dtype is None:
+            hint = did_you_mean(name, spine.schema)
+            raise RefusedError(
+                f"{record.id} declares values of '{name}', which '{spine.source}' does not have", hint=hint
+            )
+        if one.values is None and not dtype.is_numeric():
+            raise RefusedError(f"{record.id} declares a range of '{name}', which is {dtype}", hint="use so.one_of(...)")
+        found.append((name, one))
+    return tuple(found)
 
 
 def _schema(record: VersionRecord, frame: pl.DataFrame) -> RowSchema:

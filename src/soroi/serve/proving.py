@@ -165,7 +165,7 @@ def rehearse_here(store: Store, wish: Wish) -> Told:
     """
     from soroi.serve.engine import Engine
     from soroi.serve.evaluation import describe
-    from soroi.serve.judge import rehearse
+    from soroi.serve.judge import rehearse, verify_files
     from soroi.serve.loading import load_snapshot
     from soroi.store import AnswerLog, RowLog
 
@@ -173,6 +173,7 @@ def rehearse_here(store: Store, wish: Wish) -> Told:
     try:
         with store.catalogue.read() as tx:
             found = read_manifest(tx, manifest)
+        verify_files(store, found)
         snapshot = load_snapshot(store, found, module=wish.module, home=Path(wish.home))
         with tempfile.TemporaryDirectory(prefix="soroi-rehearsal-") as folder:
             engine = Engine(AnswerLog(Path(folder)), RowLog(Path(folder)))

@@ -22,14 +22,21 @@ MAX_ROWS = 10_000
 class Rows:
     """Checked rows."""
 
-    frame: pl.DataFrame
-    """The rows, with exactly the columns of the source, in its order and of its types."""
+    schema: RowSchema
+    """The columns of the source."""
 
     values: tuple[tuple[Any, ...], ...]
-    """The same rows as Python's values, in the order of the columns."""
+    """The rows as Python's values, in the order of the columns."""
 
-    names: tuple[str, ...]
-    """Names of the columns."""
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The rows as a frame, with exactly the columns of the source; made when it is first asked for."""
+        return self.schema.frame(self.values)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self.schema.names
 
     def __len__(self) -> int:
         return len(self.values)
@@ -92,7 +99,11 @@ class RowSchema:
             raise RequestError(f"{len(rows)} rows in one request", hint=f"send at most {MAX_ROWS} at a time")
         needed = frozenset(required)
         checked = tuple(self.check_row(place, row, defaults, needed) for place, row in enumerate(rows))
-        return Rows(self.frame(checked), checked, self.names)
+        return Rows(self, checked)
+
+    def rows(self, values: tuple[tuple[Any, ...], ...]) -> Rows:
+        """Rows whose values were checked, in the order of the columns."""
+        return Rows(self, values)
 
     def frame(self, rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
         """Checked values, in the order of the columns, as a frame."""
@@ -104,7 +115,9 @@ class RowSchema:
     def trusted(self, frame: pl.DataFrame) -> Rows:
         """Rows that come from the source's own table."""
         taken = frame.select(self.names)
-        return Rows(taken, tuple(taken.rows()), self.names)
+        made = Rows(self, tuple(taken.rows()))
+        made.__dict__["frame"] = taken
+        return made
 
     def check_keys_differ(self, rows: Rows) -> None:
         """Check that no two rows share their key.

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from soroi.declare.domain import Domain
 from soroi.evidence import CalibrationMap
 from soroi.scoring import InputColumn, Scorer
 from soroi.serve.rows import RowSchema
 from soroi.serve.tables import SourceBase
+from soroi.serve.values import shown
+
+if TYPE_CHECKING:
+    from soroi.serve.asking import Asker
+    from soroi.serve.rowplan import RowPlan
 
 
 @dataclass(frozen=True)
@@ -198,10 +205,64 @@ class DecisionPart:
     doc: str = ""
     """Its description."""
 
+    domain: tuple[tuple[str, Domain], ...] = ()
+    """What its models may be asked about: columns of the spine and their values."""
+
+    @cached_property
+    def _bounds(self) -> tuple[tuple[int, str, Domain], ...]:
+        return tuple((self.spine.names.index(name), name, one) for name, one in self.domain)
+
+    def outside(self, values: Sequence[Any]) -> str | None:
+        """Why models are not asked about a row, given as values in the order of the columns; ``None``: they are."""
+        for place, name, one in self._bounds:
+            if not one.holds(values[place]):
+                return f"'{name}' is {shown(values[place])}, not {one}"
+        return None
+
+    @cached_property
+    def plan(self) -> RowPlan:
+        """Its first steps, compiled for single rows as far as that is proven; made when it is first asked for."""
+        from soroi.serve.planproof import proven_plan
+
+        return proven_plan(self)
+
+    @cached_property
+    def asker(self) -> Asker:
+        """What asks its plan."""
+        from soroi.serve.asking import Asker
+
+        return Asker(self, self.plan)
+
     @property
     def asked(self) -> tuple[StepPart, ...]:
         """Everything that its steps may ask, with the siblings of families one by one."""
         return tuple(one for step in self.steps for one in members(step))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a manifest was loaded from, so that another process can load it too."""
+
+    root: str
+    """Folder of the store."""
+
+    project: str
+    """Name of the project."""
+
+    catalogue: str | None
+    """Address of the catalogue, without its password."""
+
+    objects: str | None
+    """Address of the objects, without keys."""
+
+    manifest: str
+    """Id of the manifest."""
+
+    module: str
+    """Name of the module with the declarations."""
+
+    home: str
+    """Folder of the project."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,3 +283,6 @@ class Snapshot:
 
     held: tuple[Any, ...] = field(default=(), repr=False)
     """Loaded parts kept alive, so that the next snapshot can share them."""
+
+    origin: Origin | None = None
+    """Where it was loaded from; ``None``: it was made in memory."""

@@ -258,17 +258,18 @@ class OnlineTables:
         with self._lock:
             self._apply(source, checked.frame, self._settle(source, checked.frame, None))
 
-    def replay(self, sources: Iterable[str] | None = None) -> Replay:
+    def replay(self, sources: Iterable[str] | None = None, *, until: datetime | None = None) -> Replay:
         """Read the row log and count its rows again. Doing so twice changes nothing.
 
         Args:
             sources: Only these sources.
+            until: Only rows that came in until then (aware).
         """
         for source in self._bases if sources is None else sources:
             if source in self._bases:
                 rows = iter(self._log.scan(source))
                 while chunk := list(islice(rows, _REPLAYED_AT_ONCE)):
-                    self._take_logged(source, chunk)
+                    self._take_logged(source, chunk if until is None else _came_until(chunk, until))
         return self.replayed
 
     def _take_logged(self, source: str, rows: list[dict[str, Any]]) -> None:
@@ -327,6 +328,10 @@ class OnlineTables:
         rows = frame[sorted(settled.winners.values())]
         replaced = frame[sorted(settled.winners[one] for one in settled.replaced)].select(key)
         self._view = {**self._view, source: self._view[source].plus(rows, replaced)}
+
+
+def _came_until(rows: Iterable[dict[str, Any]], until: datetime) -> list[dict[str, Any]]:
+    return [row for row in rows if row.get(INGESTED_AT) is None or row[INGESTED_AT] <= until]
 
 
 def _key(schema: RowSchema, row: Row) -> Any:

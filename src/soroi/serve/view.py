@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from soroi.serve.answer import Answer, Detail
 from soroi.serve.snapshot import Snapshot
 from soroi.serve.tables import OnlineTables
 from soroi.serve.trial import Trial
+
+if TYPE_CHECKING:
+    from soroi.serve.pool import WorkerPool
+    from soroi.serve.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Serving:
     since: datetime
     """Since when it answers."""
 
+    pool: WorkerPool | None = field(default=None, repr=False)
+    """The processes in which its steps run; ``None``: they run in threads of this one."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -41,6 +49,14 @@ class View:
 
     trial: Trial | None = None
     """The challenger of a rollout, once it is ready."""
+
+    prompts: dict[str, Prompt | None] = field(default_factory=dict, repr=False, compare=False)
+    """What answers bytes by it, by decision; each made when it is first asked for."""
+
+    @property
+    def servings(self) -> tuple[Serving, ...]:
+        """Every manifest that takes part."""
+        return (self.base,) if self.trial is None else (self.base, self.trial.challenger)
 
 
 Warm = Callable[[Serving], object]

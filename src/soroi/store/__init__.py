@@ -27,6 +27,7 @@ from soroi.store.records import (
     StagingState,
     VerdictRecord,
     VersionHead,
+    VersionLine,
     VersionRecord,
 )
 from soroi.store.rollouts import RolloutMove, RolloutRecord
@@ -90,6 +91,7 @@ __all__ = [
     "Transaction",
     "VerdictRecord",
     "VersionHead",
+    "VersionLine",
     "VersionRecord",
     "Wanted",
     "open_catalogue",

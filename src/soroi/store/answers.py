@@ -88,6 +88,20 @@ class AnswerLog:
         for decision, several in payloads.items():
             self._journals.append(decision, several, durable=durable)
 
+    def append_encoded(self, decision: str, record: bytes, durable: bool = False) -> None:
+        """Append one answer that is encoded already.
+
+        Args:
+            decision: Id of its decision.
+            record: A mapping in MessagePack with ``id``, ``decision`` and ``at``, as :meth:`append` makes it: plain
+                values, and what JSON would keep inside of lists and mappings. Not looked at.
+            durable: As for :meth:`append`.
+
+        Raises:
+            StorageFullError: No space is left.
+        """
+        self._journals.append(decision, (record,), durable=durable)
+
     def flush(self) -> None:
         """Bring everything appended so far to the disk."""
         self._journals.flush()
@@ -176,6 +190,12 @@ class AnswerLog:
                 if record["id"] not in seen:
                     seen.add(record["id"])
                     yield record
+
+
+def as_recorded(record: dict[str, Any]) -> dict[str, Any]:
+    """An answer as :meth:`AnswerLog.find` would give it back once it is appended."""
+    found: dict[str, Any] = msgspec.msgpack.decode(_encode(record))
+    return found
 
 
 def _compact(directory: Path, done: Compaction) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from soroi.base.address import redacted
@@ -26,6 +27,13 @@ from soroi.store.failures import naming
 BUSY_SECONDS = 30
 """How long a writer waits for another one."""
 
+CACHE_KIB = 16 * 1024
+"""Memory for the pages of a SQLite file, for each connection, in KiB."""
+
+CHECKPOINT_PAGES = 8_000
+"""Pages (of 4 KiB) in the log of a SQLite file behind which whoever commits moves them into the file. The fewer they
+are, the more often somebody waits for that."""
+
 CONNECT_SECONDS = 10
 """How long a server is waited for."""
 
@@ -35,11 +43,18 @@ PASSWORD = "SOROI_CATALOGUE_PASSWORD"
 PASSWORD_FILE = "password_file"
 """Option of an address: a file whose first line is the password."""
 
+TRUSTED_SECONDS = 1.0
+"""How long a connection that was used is taken to be there still, where only one query is asked."""
+
+_USED = "soroi_used"
 _NOTICING = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """So that a server that vanished without a word is noticed within about a minute (seconds, and milliseconds)."""
 
 WRITES = "soroi_writes"
 """Option of a connection: its transaction will write."""
+
+GLANCES = "soroi_glances"
+"""Option of a connection: each of its queries is a transaction of its own."""
 
 
 def database_url(address: str | Path) -> URL:
@@ -85,7 +100,34 @@ def make_engine(url: URL) -> tuple[Engine, str]:
         return _sqlite(url), place
     if importlib.util.find_spec("psycopg") is None:
         raise ConfigError("PostgreSQL needs psycopg, which is not installed", hint="pip install 'soroi[postgres]'")
-    return _postgresql(url), redacted(url._replace(password=None).render_as_string())
+    engine = _postgresql(url, pool_pre_ping=True)  # a server that was restarted is connected to again
+    return engine, redacted(url._replace(password=None).render_as_string())
+
+
+def make_glancing(engine: Engine, url: URL) -> Engine:
+    """An engine for single queries: on PostgreSQL nothing goes to the server but the query itself.
+
+    A connection that was used within :data:`TRUSTED_SECONDS` is taken to be there still.
+
+    Args:
+        engine: The engine for transactions of the same database. On SQLite it does for single queries as well.
+        url: As given to :func:`make_engine`.
+    """
+    if url.get_backend_name() == "sqlite":
+        return engine
+    made = _postgresql(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=2)
+    event.listen(made, "checkout", _look_whether_it_is_there)
+    return made
+
+
+def _look_whether_it_is_there(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+    now = time.monotonic()
+    used, entry.info[_USED] = entry.info.get(_USED, now), now
+    if now - used > TRUSTED_SECONDS:
+        try:
+            connection.cursor().execute("SELECT 1")
+        except Exception as error:  # whatever it is: the pool connects anew
+            raise DisconnectionError from error
 
 
 def only_writer(connection: Connection, project: str) -> None:
@@ -127,25 +169,36 @@ def _sqlite(url: URL) -> Engine:
 def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in (
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "foreign_keys=ON",
+        "synchronous=FULL",
+        f"cache_size=-{CACHE_KIB}",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get(GLANCES, False):
+        return
+    if options.get(WRITES, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # it waits for nobody and cannot fail, so what SQLAlchemy does around a statement is not needed
+        connection.connection.cursor().execute("BEGIN")
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, **options: Any) -> Engine:
     known = dict(url.query)
     given, file = url.password or known.pop("password", None), known.pop(PASSWORD_FILE, None)
     defaults: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "application_name": "soroi", **_NOTICING}
     engine = create_engine(
         url._replace(password=None).set(query=known),
         connect_args={name: value for name, value in defaults.items() if name not in known},
-        pool_pre_ping=True,  # a server that was restarted is connected to again
         hide_parameters=True,
+        **options,
     )
 
     def connecting(_dialect: Any, _entry: Any, _arguments: list[Any], options: dict[str, Any]) -> None:

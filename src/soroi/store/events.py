@@ -8,24 +8,43 @@ still rewrite the whole chain: keep a copy of the last digest elsewhere where th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, select
 
 from soroi.base.digest import digest
+from soroi.base.errors import StoreError
 from soroi.base.reason import Reason
 from soroi.store.columns import decode_json, encode_json
 from soroi.store.records import EventRecord
 from soroi.store.rows import StoredRow, moment_text, stored_rows
 from soroi.store.schema import event_chains, events
-from soroi.store.sql import Bound
+from soroi.store.sql import Bound, Chain, mine
 
+_PLACE = attrgetter("seq")
 NEAR = 50
 """How far around its place a moved event is looked for, when the one before it is gone as well."""
 
+CHUNK = 500
+"""How many places one statement names: under the limit of parameters of every database."""
+
+_PLACES = select(events.c.seq, events.c.subject).where(mine(events), events.c.kind == bindparam("kind"))
+_AT_PLACES = select(events).where(mine(events), events.c.seq.in_(bindparam("places", expanding=True)))
+_CHAIN = select(event_chains).where(mine(event_chains)).with_for_update()
+_MOVE = (
+    event_chains.update()
+    .where(event_chains.c.project == bindparam("of"), event_chains.c.digest == bindparam("before"))
+    .values(length=bindparam("now_length"), digest=bindparam("now_digest"))
+)
+
 EventList: TypeAlias = list[EventRecord]
 """Several entries. Named because ``list`` is a method below."""
+
+TextList: TypeAlias = list[str]
+"""Several names."""
 
 ReasonList: TypeAlias = list[Reason]
 """Several reasons."""
@@ -39,16 +58,62 @@ class Events:
 
     def append(self, kind: str, subject: str | None, body: dict[str, Any], by: str, at: datetime) -> EventRecord:
         """Append an entry behind the last one. Commits with the rest of the transaction, or not at all."""
-        self._bound.insert_if_absent(event_chains, {"length": 0, "digest": ""}, [])
-        chain = self._bound.row(self._bound.select(event_chains).with_for_update())
-        assert chain is not None
+        chain = self._chain()
         seq, text = chain.length + 1, encode_json(body)
         own = event_digest(seq, chain.digest, kind, subject, text, by, at)
-        values = {"kind": kind, "subject": subject, "by": by, "at": at, "prev": chain.digest, "digest": own}
-        self._bound.insert(events, {"seq": seq, "body": text, **values})
-        mine = event_chains.c.project == self._bound.project
-        self._bound.change(event_chains.update().where(mine).values(length=seq, digest=own))
+        values: dict[str, Any] = {
+            "kind": kind,
+            "subject": subject,
+            "by": by,
+            "at": at,
+            "prev": chain.digest,
+            "digest": own,
+        }
+        chain.waiting.append({"seq": seq, "body": text, **values})
+        chain.length, chain.digest = seq, own
+        if not chain.gathers:
+            self._store(chain)
         return EventRecord(seq=seq, body=decode_json(text), **{**values, "at": at.astimezone(UTC)})
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within the block, entries are gathered; they are stored at its end, at once, or not at all when it raises.
+
+        Nothing may read them in it.
+        """
+        chain = self._chain()
+        before = (chain.length, chain.digest)
+        chain.gathers = True
+        try:
+            yield
+        except BaseException:
+            chain.length, chain.digest = before
+            chain.waiting.clear()
+            raise
+        finally:
+            chain.gathers = False
+        self._store(chain)
+
+    def _chain(self) -> Chain:
+        """The end of the history. Read once: the transaction is the only one that writes."""
+        known = self._bound.chains.get(self._bound.project)
+        if known is None:
+            row = self._bound.row(_CHAIN)
+            if row is None:
+                self._bound.insert_if_absent(event_chains, {"length": 0, "digest": ""}, [])
+            length, end = (0, "") if row is None else (row.length, row.digest)
+            known = self._bound.chains[self._bound.project] = Chain(length, end, end)
+        return known
+
+    def _store(self, chain: Chain) -> None:
+        if not chain.waiting:
+            return
+        self._bound.insert(events, chain.waiting)
+        moved = {"before": chain.stored, "now_length": chain.length, "now_digest": chain.digest}
+        if self._bound.change(_MOVE, {"of": self._bound.project, **moved}) != 1:
+            raise StoreError("the end of the history is not where it was: nothing is changed", hint="soroi doctor")
+        chain.waiting.clear()
+        chain.stored = chain.digest
 
     def list(
         self, after: int = 0, limit: int | None = None, kind: str | None = None, subject: str | None = None
@@ -61,12 +126,35 @@ class Events:
             kind: Only those of this kind.
             subject: Only those about this.
         """
-        query = self._bound.select(events).where(events.c.seq > after)
+        query = self._bound.select(events)
         if kind is not None:
             query = query.where(events.c.kind == kind)
         if subject is not None:
             query = query.where(events.c.subject == subject)
-        return [_record(row) for row in self._bound.rows(query.order_by(events.c.seq).limit(limit))]
+        if after or limit is not None or (kind is None and subject is None):
+            query = query.where(events.c.seq > after).order_by(events.c.seq).limit(limit)
+            return [_record(row) for row in self._bound.rows(query)]
+        # in the order of places, SQLite would go through the whole history instead of an index of kinds or subjects
+        return sorted(map(_record, self._bound.rows(query)), key=_PLACE)
+
+    def newest(self, kind: str) -> EventList:
+        """The newest entry of a kind about each subject, in order.
+
+        Args:
+            kind: The kind.
+        """
+        # grouped here: SQLite would group by going through all subjects of the whole history
+        last: dict[str | None, int] = {}
+        for seq, subject in map(tuple, self._bound.rows(_PLACES, kind=kind)):
+            last[subject] = max(seq, last.get(subject, 0))
+        wanted, found = sorted(last.values()), EventList()
+        for start in range(0, len(wanted), CHUNK):
+            found += map(_record, self._bound.rows(_AT_PLACES, places=wanted[start : start + CHUNK]))
+        return sorted(found, key=_PLACE)
+
+    def projects(self) -> TextList:
+        """Names of the projects of the catalogue that have a history, in alphabetical order."""
+        return sorted(row.project for row in self._bound.rows(select(event_chains.c.project)))
 
     def verify(self) -> ReasonList:
         """Check the whole chain. Empty when it is whole, else what was changed, is missing or changed places."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Select, select, tuple_
+from sqlalchemy import Column, Integer, Row, Select, bindparam, select, tuple_
 
 from soroi.store.schema import FOUND_BY, versions
-from soroi.store.sql import Bound
+from soroi.store.sql import Bound, mine
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,25 +54,30 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """At most so many."""
 
 
-def wanted_rows(bound: Bound, wanted: Wanted, columns: Sequence[Column[Any]]) -> Select[Any]:
-    """The query for the versions that are looked for, by time of building, newest first.
+def wanted_rows(bound: Bound, wanted: Wanted, columns: tuple[Column[Any], ...]) -> Sequence[Row[Any]]:
+    """The rows of the versions that are looked for, by time of building, newest first.
 
     Args:
         bound: A transaction on the project.
         wanted: Which.
         columns: What of them.
     """
-    query = select(*columns).where(versions.c.project == bound.project)
+    given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
+    return bound.rows(_query(columns, tuple(given)), **given)
+
+
+@lru_cache(maxsize=256)
+def _query(columns: tuple[Column[Any], ...], given: tuple[str, ...]) -> Select[Any]:
+    """The query for what is given, made once: making it takes longer than most answers."""
+    query = select(*columns).where(mine(versions))
     for name in FOUND_BY:
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(versions.c[name] == value)
-    if wanted.since is not None:
-        query = query.where(versions.c.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(versions.c.at < wanted.until)
-    if wanted.behind is not None:
-        last = select(versions.c.at, versions.c.seq)
-        last = last.where(versions.c.project == bound.project, versions.c.id == wanted.behind)
+        if name in given:
+            query = query.where(versions.c[name] == bindparam(name))
+    if "since" in given:
+        query = query.where(versions.c.at >= bindparam("since"))
+    if "until" in given:
+        query = query.where(versions.c.at < bindparam("until"))
+    if "behind" in given:
+        last = select(versions.c.at, versions.c.seq).where(mine(versions), versions.c.id == bindparam("behind"))
         query = query.where(tuple_(versions.c.at, versions.c.seq) < last.scalar_subquery())
-    return query.order_by(versions.c.at.desc(), versions.c.seq.desc()).limit(wanted.limit)
+    return query.order_by(versions.c.at.desc(), versions.c.seq.desc()).limit(bindparam("limit", type_=Integer()))

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import exists, literal, or_, select
+
 from soroi.store.governed import GrantRecord, Rows
 from soroi.store.schema import events, grants
+from soroi.store.sql import mine
 
 GRANTED = "role.granted"
 REVOKED = "role.revoked"
+
+_ANY = select(literal(1)).where(
+    or_(
+        exists().where(mine(grants)),
+        exists().where(mine(events), events.c.kind == GRANTED),
+    )
+)
 
 
 class Grants(Rows):
@@ -54,6 +64,4 @@ class Grants(Rows):
 
     def any(self) -> bool:
         """Whether a role was ever given. Also when the rows are gone: the history tells that there were some."""
-        if self._bound.row(self._bound.select(grants).limit(1)) is not None:
-            return True
-        return self._bound.row(self._bound.select(events).where(events.c.kind == GRANTED).limit(1)) is not None
+        return self._bound.row(_ANY) is not None

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import String, bindparam, select
 
 from soroi.base.errors import ConflictError, UnknownNameError
+from soroi.store.manifests import Manifests, there
 from soroi.store.records import HeadRecord
-from soroi.store.schema import head_moves, heads, manifests
-from soroi.store.sql import Bound, without
+from soroi.store.schema import head_moves, heads
+from soroi.store.sql import Bound, mine, without
+
+_HEAD = select(heads).where(mine(heads), heads.c.environment == bindparam("environment"))
+_SWAP = heads.update().where(
+    heads.c.project == bindparam("of"),
+    heads.c.environment == bindparam("its_environment"),
+    heads.c.revision == bindparam("expected"),
+    there(bindparam("of"), bindparam("goal", type_=String())),
+)
+_MANIFEST = select(heads.c.manifest).where(mine(heads), heads.c.environment == bindparam("environment"))
 
 
 class Heads:
@@ -20,8 +31,13 @@ class Heads:
 
     def get(self, environment: str) -> HeadRecord | None:
         """Where a head points, or ``None`` when it was never moved."""
-        row = self._bound.row(self._bound.select(heads).where(heads.c.environment == environment))
+        row = self._bound.row(_HEAD, environment=environment)
         return None if row is None else HeadRecord(**without(row))
+
+    def manifest(self, environment: str) -> str | None:
+        """Id of the manifest that a head points at, or ``None`` when it was never moved."""
+        row = self._bound.row(_MANIFEST, environment=environment)
+        return None if row is None else str(row.manifest)
 
     def move(
         self, environment: str, manifest: str, *, expected_revision: int, by: str, at: datetime, reason: str = ""
@@ -40,10 +56,9 @@ class Heads:
             ConflictError: The head is not at the expected revision; names who was first, and with what.
             UnknownNameError: There is no such manifest.
         """
-        if self._bound.row(self._bound.select(manifests).where(manifests.c.id == manifest)) is None:
-            raise UnknownNameError(f"there is no manifest '{manifest}'", name=manifest)
         moved = HeadRecord(environment, manifest, expected_revision + 1, at, by, reason)
         if not self._swap(moved, expected_revision):
+            self._check(manifest)
             raise self._conflict(environment, expected_revision)
         self._bound.insert(head_moves, msgspec.structs.asdict(moved))
         return moved
@@ -70,10 +85,15 @@ class Heads:
     def _swap(self, moved: HeadRecord, expected: int) -> bool:
         values = msgspec.structs.asdict(moved)
         if expected == 0:
+            self._check(moved.manifest)
             return self._bound.insert_if_absent(heads, values, ["environment"])
-        mine = (heads.c.project == self._bound.project) & (heads.c.environment == moved.environment)
-        statement = heads.update().where(mine & (heads.c.revision == expected)).values(values)
-        return self._bound.change(statement) == 1
+        at = {"of": self._bound.project, "its_environment": moved.environment, "expected": expected}
+        at["goal"] = moved.manifest
+        return self._bound.change(_SWAP, {**at, **values}) == 1
+
+    def _check(self, manifest: str) -> None:
+        if not Manifests(self._bound).known(manifest):
+            raise UnknownNameError(f"there is no manifest '{manifest}'", name=manifest)
 
     def _conflict(self, environment: str, expected: int) -> ConflictError:
         won = self.get(environment)

@@ -1,4 +1,7 @@
-"""Incidents in the catalogue: something broke, with its evidence. Opened once, closed once, never removed."""
+"""Incidents in the catalogue: something broke, with its evidence. Opened once, closed once, never removed.
+
+Both leave an event with the digest of the row.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ from typing import Any, Literal
 import msgspec
 
 from soroi.base.errors import ConflictError
+from soroi.store.events import Events
+from soroi.store.governed import ROW, Rows
+from soroi.store.rows import row_digest
 from soroi.store.schema import incidents
-from soroi.store.sql import Bound, without
+from soroi.store.sql import without
+
+OPENED = "incident.opened"
+CLOSED = "incident.closed"
 
 
 class IncidentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,21 +49,30 @@ class IncidentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """When it was closed."""
 
 
-class Incidents:
+class Incidents(Rows):
     """The incidents of a project, seen from one transaction."""
 
-    def __init__(self, bound: Bound) -> None:
-        self._bound = bound
+    table = incidents
+    noun = "incident"
 
-    def open(self, record: IncidentRecord) -> bool:
-        """Open an incident. Tells ``False``, and changes nothing, when the id is known already."""
-        return self._bound.insert_if_absent(incidents, msgspec.structs.asdict(record), ["id"])
+    def open(self, record: IncidentRecord, told: dict[str, Any] | None = None) -> bool:
+        """Open an incident. Tells ``False``, and changes nothing, when the id is known already.
 
-    def close(self, record: IncidentRecord, *, at: datetime, body: dict[str, Any] | None = None) -> IncidentRecord:
+        Args:
+            record: The incident.
+            told: What the history tells of it besides its category and title.
+        """
+        body = {"category": record.category, "title": record.title, **(told or {})}
+        return self._add(record, OPENED, body, record.by, record.at)
+
+    def close(
+        self, record: IncidentRecord, *, by: str, at: datetime, body: dict[str, Any] | None = None
+    ) -> IncidentRecord:
         """Close an incident. Gives it as it stands then.
 
         Args:
             record: The incident.
+            by: Who closes it.
             at: When.
             body: Evidence together with what was found out; default: as before.
 
@@ -66,6 +84,8 @@ class Incidents:
         fresh = {name: getattr(closed, name) for name in ("status", "closed_at", "body")}
         if self._bound.change(incidents.update().where(mine & (incidents.c.status == "open")).values(fresh)) != 1:
             raise ConflictError(f"{record.id} is not open", hint="somebody closed it already", incident=record.id)
+        told = {ROW: row_digest(incidents, msgspec.structs.asdict(closed)), "title": closed.title}
+        Events(self._bound).append(CLOSED, record.id, told, by, at)
         return closed
 
     def get(self, text: str) -> IncidentRecord:
@@ -74,7 +94,7 @@ class Incidents:
         Raises:
             UnknownNameError: There is none, or there are several.
         """
-        return IncidentRecord(**without(self._bound.resolve(incidents, text, "incident"), "seq"))
+        return IncidentRecord(**self._find(text))
 
     def all(self, *, is_open: bool = False) -> list[IncidentRecord]:
         """Incidents, newest first.

@@ -101,8 +101,8 @@ def parse_segment(path: Path, data: bytes) -> Segment:
 
 def frame(payload: bytes) -> bytes:
     """A payload in its frame."""
-    length = _LENGTH.pack(len(payload))
-    return length + _LENGTH.pack(zlib.crc32(payload, zlib.crc32(length))) + payload
+    size = len(payload)
+    return _HEADER.pack(size, zlib.crc32(payload, zlib.crc32(_LENGTH.pack(size)))) + payload
 
 
 def segments(directory: Path) -> list[Path]:
@@ -173,16 +173,16 @@ class Journal:
             StorageFullError: No space is left; none of them is in the journal.
             StoreError: They cannot be written.
         """
-        data = b"".join(frame(one) for one in payloads)
+        data = frame(payloads[0]) if len(payloads) == 1 else b"".join([frame(one) for one in payloads])
         with self._lock:
             segment = self._current()
             try:
-                with naming(segment.path):
-                    end = segment.write(data)
+                end = segment.write(data)
             except BaseException:
                 if segment.broken:
                     self._leave()
-                raise
+                with naming(segment.path):
+                    raise
         if durable:
             self._make_durable(segment, end)
 
@@ -278,10 +278,10 @@ class _OpenSegment:
 
     def write(self, data: bytes) -> int:
         """Write bytes whole, or cut the file back to where it was. Gives the size then."""
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            done = os.write(self._file, data)
+            while done < len(data):
+                done += os.write(self._file, memoryview(data)[done:])
         except BaseException:
             self._cut_back()
             raise

@@ -44,13 +44,20 @@ class Journals:
         Raises:
             StorageFullError: No space is left; none was appended.
         """
+        journal = self._journals.get(name)
+        if journal is None or not self._flusher.is_running:
+            journal = self._watched(name)
+        journal.append(payloads, durable=durable)
+
+    def _watched(self, name: str) -> Journal:
+        """The journal of a name, flushed from now on."""
         with self._lock:
             journal = self._journals.get(name)
             if journal is None:
                 journal = Journal(self.of(name), max_bytes=self._max_bytes, max_seconds=self._max_seconds)
-                self._journals[name] = journal
             self._flusher.watch(journal)
-        journal.append(payloads, durable=durable)
+            self._journals[name] = journal
+            return journal
 
     def names(self) -> list[str]:
         """Names that have a journal, in alphabetical order."""
@@ -106,6 +113,11 @@ class Flusher:
         self._lock = threading.Lock()
         self.problem: BaseException | None = None
         """What the last flush failed with, or ``None`` when it went well."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread runs, in this process."""
+        return self._thread is not None and self._pid == os.getpid()
 
     def watch(self, journal: Journal) -> None:
         """Flush a journal from now on."""

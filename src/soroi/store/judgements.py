@@ -10,10 +10,12 @@ from soroi.store.governed import ROW
 from soroi.store.records import ClaimRecord, VerdictRecord
 from soroi.store.rows import row_digest
 from soroi.store.schema import claims, verdict_subjects, verdicts
-from soroi.store.sql import Bound, without
+from soroi.store.sql import Bound, mine, without
 
 JUDGED = "verdict.given"
 """Kind of the event that is written with a verdict."""
+
+_CLAIMS = select(claims).where(mine(claims)).order_by(claims.c.seq)
 
 
 class Claims:
@@ -28,8 +30,7 @@ class Claims:
 
     def all(self) -> list[ClaimRecord]:
         """All claims, oldest first."""
-        rows = self._bound.rows(self._bound.select(claims).order_by(claims.c.seq))
-        return [ClaimRecord(**without(row, "seq")) for row in rows]
+        return [ClaimRecord(**without(row, "seq")) for row in self._bound.rows(_CLAIMS)]
 
 
 class Verdicts:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import msgspec
+from sqlalchemy import ColumnElement, Text, bindparam, exists, select, type_coerce
 
 from soroi.base.errors import ConflictError
 from soroi.store.columns import encode_json
 from soroi.store.records import ManifestRecord
 from soroi.store.schema import manifests
-from soroi.store.sql import Bound, without
+from soroi.store.sql import Bound, mine, without
+
+_KNOWN = select(manifests.c.id).where(mine(manifests), manifests.c.id == bindparam("id"))
+_TEXT = select(type_coerce(manifests.c.body, Text).label("body")).where(
+    mine(manifests), manifests.c.id == bindparam("id")
+)
+
+
+def there(project: ColumnElement[str], manifest: ColumnElement[str]) -> ColumnElement[bool]:
+    """That there is a manifest with an id: for statements that point at it."""
+    return exists().where(manifests.c.project == project, manifests.c.id == manifest)
 
 
 class Manifests:
@@ -38,9 +49,14 @@ class Manifests:
         """
         return ManifestRecord(**without(self._bound.resolve(manifests, text, "manifest"), "seq"))
 
+    def text(self, manifest: str) -> str | None:
+        """The body of the manifest with an id as it is stored, as JSON text; ``None``: there is none."""
+        row = self._bound.row(_TEXT, id=manifest)
+        return None if row is None else str(row.body)
+
     def known(self, manifest: str) -> bool:
         """Whether there is a manifest with an id."""
-        return self._bound.row(self._bound.select(manifests).where(manifests.c.id == manifest)) is not None
+        return self._bound.row(_KNOWN, id=manifest) is not None
 
     def recent(self, limit: int = 20) -> list[ManifestRecord]:
         """The last sealed manifests, newest first."""

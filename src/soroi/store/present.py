@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from soroi.base.errors import CollectedError, ConflictError, CorruptError, SoroiError, UnknownNameError
+from soroi.base.runtime import Runtime
 from soroi.store.catalogue import Catalogue, Transaction
 from soroi.store.objects import Objects
 from soroi.store.tombstones import Tombstone
@@ -59,10 +60,13 @@ def parts_of(objects: Objects, root: str) -> list[tuple[str, str]]:
     return [(part.object, part.content) for part in Tables(objects).describe(root).parts]
 
 
-def whole(tx: Transaction, objects: Objects, outputs: Mapping[str, str], code: str, *more: str) -> bool:
+def whole(
+    tx: Transaction, objects: Objects, outputs: Mapping[str, str], code: str, *more: str, runtime: Runtime
+) -> bool:
     """Whether all that a version names is there and stays, if the transaction makes it needed.
 
-    What was removed and put again counts as there, and its tombstone is taken back.
+    What was removed and put again counts as there, and its tombstone is taken back. So does what a collection was
+    removing that is dead.
 
     Args:
         tx: A transaction that writes.
@@ -70,6 +74,7 @@ def whole(tx: Transaction, objects: Objects, outputs: Mapping[str, str], code: s
         outputs: Outputs of the version.
         code: Digest of its code.
         *more: Further objects that must be there.
+        runtime: Who needs it, and the clock.
 
     Raises:
         ConflictError: Something of it is being removed at this moment.
@@ -79,20 +84,25 @@ def whole(tx: Transaction, objects: Objects, outputs: Mapping[str, str], code: s
     tables = roots(outputs)
     wanted = {*named(outputs, code), *more, *(held for held, _ in parts(objects, tables))}
     buried = tx.tombstones.of(wanted)
-    _refuse_going(buried.values())
+    now = runtime.clock.now()
+    _refuse_going(one for one in buried.values() if not one.is_abandoned(now))
     if not all(objects.holds_key(key_of(name, is_table=name in tables)) for name in buried):
         return False
-    tx.tombstones.forget(buried)
+    if buried:
+        tx.tombstones.forget(buried, runtime.actor, now)
     return True
 
 
-def secure(tx: Transaction, objects: Objects, versions: Iterable[str], *, of: Transaction | None = None) -> None:
+def secure(
+    tx: Transaction, objects: Objects, versions: Iterable[str], *, runtime: Runtime, of: Transaction | None = None
+) -> None:
     """Go on only if the bytes of versions, and of all that they rest on, are there and stay.
 
     Args:
         tx: The transaction that makes somebody need them; it writes.
         objects: The objects.
         versions: Ids of versions.
+        runtime: Who needs them, and the clock.
         of: The transaction of the project whose versions they are; default: ``tx``.
 
     Raises:
@@ -107,11 +117,11 @@ def secure(tx: Transaction, objects: Objects, versions: Iterable[str], *, of: Tr
         return
     records = owner.versions.get_many(marked)
     for version, record in records.items():
-        if not whole(tx, objects, record.outputs, record.code):
+        if not whole(tx, objects, record.outputs, record.code, runtime=runtime):
             text, hint = told(marked[version], version)
             raise CollectedError(f"{version} {text}", hint=hint, version=version)
     if of is None:
-        tx.tombstones.unmark(records)
+        tx.tombstones.unmark(records, runtime.actor, runtime.clock.now())
 
 
 def told(stone: Tombstone, version: str | None = None) -> tuple[str, str]:

@@ -122,6 +122,37 @@ class VersionHead(msgspec.Struct, frozen=True):
     """The versions it was built from."""
 
 
+class VersionLine(msgspec.Struct, frozen=True):
+    """What a list tells of a version."""
+
+    id: str
+    """``<node>@<first 12 hexadecimal characters of the digest>``."""
+
+    node: str
+    """Node id."""
+
+    kind: str
+    """Kind of the node."""
+
+    recipe: str
+    """Digest of own behaviour, parameters and the outputs of the upstreams."""
+
+    definition: str
+    """Digest of the behaviour."""
+
+    output: str
+    """Digest over the output artefacts."""
+
+    run: str
+    """Id of the run that built it."""
+
+    by: str
+    """Who built it."""
+
+    at: datetime
+    """When it was built."""
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One build, from request to end."""
 

@@ -1,4 +1,7 @@
-"""Rollouts in the catalogue: a head on its way. Each changes by compare-and-swap on its revision; moves are kept."""
+"""Rollouts in the catalogue: a head on its way. Each changes by compare-and-swap on its revision; moves are kept.
+
+Every move leaves an event with the digests of its own row and of the row of the rollout.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 from soroi.base.errors import ConflictError, UnknownNameError
+from soroi.store.events import Events
+from soroi.store.governed import ROW
+from soroi.store.rows import row_digest
 from soroi.store.schema import manifests, rollout_moves, rollouts
 from soroi.store.sql import Bound, without
 
@@ -19,6 +25,13 @@ RolloutStatus = Literal["running", "paused", "done", "aborted"]
 
 OPEN: tuple[RolloutStatus, ...] = ("running", "paused")
 """While a rollout stands so, its challenger takes part."""
+
+
+MOVE = "move"
+"""Field of an event that holds the digest of the row of the move."""
+
+KINDS = ("started", "advanced", "paused", "resumed", "aborted", "finished", "overtaken")
+"""Kinds of moves. Each leaves an event ``rollout.KIND``."""
 
 
 class RolloutRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +89,7 @@ class RolloutMove(msgspec.Struct, frozen=True, kw_only=True):
     """Revision that the change led to."""
 
     kind: str
-    """``started``, ``advanced``, ``paused``, ``resumed``, ``aborted``, ``finished`` or ``overtaken``."""
+    """One of :data:`KINDS`."""
 
     body: dict[str, Any]
     """What happened, and why."""
@@ -94,8 +107,12 @@ class Rollouts:
     def __init__(self, bound: Bound) -> None:
         self._bound = bound
 
-    def start(self, record: RolloutRecord) -> None:
+    def start(self, record: RolloutRecord, told: dict[str, Any] | None = None) -> None:
         """Add a rollout, at revision 1.
+
+        Args:
+            record: The rollout.
+            told: What the history tells of it.
 
         Raises:
             ConflictError: Another one is open in the environment; names it and who began it.
@@ -114,7 +131,18 @@ class Rollouts:
                 by=other.by,
             )
         self._bound.insert(rollouts, msgspec.structs.asdict(record))
-        self._note(record, "started", record.body, record.by, record.at)
+        self._note(
+            record,
+            RolloutMove(
+                rollout=record.id,
+                revision=record.revision,
+                kind="started",
+                body=record.body,
+                by=record.by,
+                at=record.at,
+            ),
+            told or {},
+        )
 
     def move(
         self,
@@ -154,7 +182,9 @@ class Rollouts:
         statement = rollouts.update().where(mine & (rollouts.c.revision == record.revision)).values(fresh)
         if self._bound.change(statement) != 1:
             raise self._conflict(record)
-        self._note(moved, kind, body or {}, by, at)
+        told = body or {}
+        move = RolloutMove(rollout=moved.id, revision=moved.revision, kind=kind, body=told, by=by, at=at)
+        self._note(moved, move, told)
         return moved
 
     def get(self, text: str) -> RolloutRecord:
@@ -191,9 +221,19 @@ class Rollouts:
         query = self._bound.select(rollout_moves).where(rollout_moves.c.rollout == rollout)
         return [RolloutMove(**without(row)) for row in self._bound.rows(query.order_by(rollout_moves.c.revision))]
 
-    def _note(self, record: RolloutRecord, kind: str, body: dict[str, Any], by: str, at: datetime) -> None:
-        move = RolloutMove(rollout=record.id, revision=record.revision, kind=kind, body=body, by=by, at=at)
-        self._bound.insert(rollout_moves, msgspec.structs.asdict(move))
+    def _note(self, record: RolloutRecord, move: RolloutMove, told: dict[str, Any]) -> None:
+        """Keep a move, and tell of it in the history."""
+        values = msgspec.structs.asdict(move)
+        self._bound.insert(rollout_moves, values)
+        body = {
+            **told,
+            "environment": record.environment,
+            "base": record.base,
+            "challenger": record.challenger,
+            ROW: row_digest(rollouts, msgspec.structs.asdict(record)),
+            MOVE: row_digest(rollout_moves, values),
+        }
+        Events(self._bound).append(f"rollout.{move.kind}", record.id, body, move.by, move.at)
 
     def _conflict(self, record: RolloutRecord) -> ConflictError:
         last = self.moves(record.id)[-1]

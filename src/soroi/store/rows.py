@@ -22,6 +22,9 @@ from soroi.store.sql import Bound
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
 """How SQLite holds times, always in UTC."""
 
+SHOWN = 20
+"""How many things that are wrong with a file are told."""
+
 OWN = ("seq", "project")
 """Columns that no digest of a row covers: a place in the database, and the project by which rows are found."""
 
@@ -78,6 +81,18 @@ def stored_rows(bound: Bound, table: Table, *where: ColumnElement[bool]) -> list
                 damaged.append(name)
         rows.append(StoredRow(values, tuple(damaged)))
     return rows
+
+
+def file_damage(bound: Bound) -> list[str]:
+    """What SQLite finds wrong with its file; of another database nothing.
+
+    Args:
+        bound: The transaction.
+    """
+    if bound.connection.dialect.name != "sqlite":
+        return []
+    found = [str(row[0]) for row in bound.connection.exec_driver_sql(f"PRAGMA integrity_check({SHOWN})")]
+    return [] if found == ["ok"] else found
 
 
 def moment_text(at: datetime) -> str:

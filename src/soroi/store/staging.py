@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, collate, select
 
 from soroi.base.errors import ConflictError, DataError, UnknownNameError
+from soroi.store.manifests import Manifests, there
 from soroi.store.records import Pick, StagingChange, StagingState
-from soroi.store.schema import manifests, picks, staging, staging_changes, versions
-from soroi.store.sql import Bound, without
+from soroi.store.schema import picks, staging, staging_changes, versions
+from soroi.store.sql import Bound, mine, without
 
 CHUNK = 500
 """How many nodes or versions one statement names: under the limit of parameters of every database."""
+
+_STATE = select(staging).where(mine(staging))
+_UNORDERED = select(*(picks.c[name] for name in Pick.__struct_fields__)).where(mine(picks))
+_PICKS = {
+    "sqlite": _UNORDERED.order_by(picks.c.node),
+    "postgresql": _UNORDERED.order_by(collate(picks.c.node, "C")),
+}
+_NODES = select(versions.c.id, versions.c.node).where(
+    mine(versions), versions.c.id.in_(bindparam("ids", expanding=True))
+)
+_AT = (staging.c.project == bindparam("of")) & (staging.c.revision == bindparam("expected"))
+_SWAP = staging.update().where(_AT).values(revision=staging.c.revision + 1, manifest=None)
+_SEAL = staging.update().where(_AT, there(bindparam("of"), bindparam("sealed"))).values(manifest=bindparam("sealed"))
+_TAKE = picks.delete().where(picks.c.project == bindparam("of"), picks.c.node.in_(bindparam("nodes", expanding=True)))
 
 
 class Staging:
@@ -24,9 +39,9 @@ class Staging:
 
     def get(self) -> StagingState:
         """The set as it stands; revision 0 and no picks before the first change."""
-        state = self._bound.row(self._bound.select(staging))
-        rows = self._bound.rows(self._bound.select(picks).order_by(self._bound.alphabetical(picks.c.node)))
-        found = {row.node: Pick(row.node, row.version, row.by, row.at, row.note) for row in rows}
+        state = self._bound.row(_STATE)
+        rows = self._bound.rows(_PICKS[self._bound.connection.dialect.name])
+        found = {pick.node: pick for pick in (Pick(*tuple(row)) for row in rows)}
         return StagingState(state.revision if state else 0, found, state.manifest if state else None)
 
     def change(
@@ -54,10 +69,9 @@ class Staging:
             DataError: A version belongs to another node.
         """
         self._check(set)
-        self._bound.insert_if_absent(staging, {"revision": 0, "manifest": None}, [])
-        mine = (staging.c.project == self._bound.project) & (staging.c.revision == expected)
-        swap = staging.update().where(mine).values(revision=staging.c.revision + 1, manifest=None)
-        if self._bound.change(swap) != 1:
+        if expected == 0:
+            self._bound.insert_if_absent(staging, {"revision": 0, "manifest": None}, [])
+        if self._bound.change(_SWAP, {"of": self._bound.project, "expected": expected}) != 1:
             raise self._conflict(expected)
         self._put(set, {"by": by, "at": at, "note": note}, expected + 1)
         return expected + 1
@@ -75,9 +89,15 @@ class Staging:
         if self.revision() != revision:
             raise self._conflict(revision, f"{meanwhile}: ")
 
+    def author(self) -> str | None:
+        """Who picked the last of what is in the set; ``None``: nothing is."""
+        query = select(picks.c.by).where(picks.c.project == self._bound.project)
+        last = self._bound.row(query.order_by(picks.c.at.desc(), self._bound.alphabetical(picks.c.node)).limit(1))
+        return last.by if last is not None else None
+
     def revision(self) -> int:
         """Its revision; 0 before the first change."""
-        state = self._bound.row(self._bound.select(staging))
+        state = self._bound.row(_STATE)
         return state.revision if state is not None else 0
 
     def seal(self, manifest: str, expected: int) -> None:
@@ -87,11 +107,12 @@ class Staging:
             ConflictError: Staging is not at the expected revision.
             UnknownNameError: There is no such manifest.
         """
-        if self._bound.row(self._bound.select(manifests).where(manifests.c.id == manifest)) is None:
-            raise UnknownNameError(f"there is no manifest '{manifest}'", name=manifest)
-        self._bound.insert_if_absent(staging, {"revision": 0, "manifest": None}, [])
-        mine = (staging.c.project == self._bound.project) & (staging.c.revision == expected)
-        if self._bound.change(staging.update().where(mine).values(manifest=manifest)) != 1:
+        if expected == 0:
+            self._bound.insert_if_absent(staging, {"revision": 0, "manifest": None}, [])
+        given = {"of": self._bound.project, "expected": expected, "sealed": manifest}
+        if self._bound.change(_SEAL, given) != 1:
+            if not Manifests(self._bound).known(manifest):
+                raise UnknownNameError(f"there is no manifest '{manifest}'", name=manifest)
             raise self._conflict(expected)
 
     def history(self, limit: int | None = None) -> list[StagingChange]:
@@ -102,19 +123,18 @@ class Staging:
 
     def _put(self, chosen: Mapping[str, str | None], record: Mapping[str, object], revision: int) -> None:
         """Write picks in place of those of the same nodes: many at once, since everybody waits."""
-        nodes = list(chosen)
+        nodes = [node for node, version in chosen.items() if version is None]
         for start in range(0, len(nodes), CHUNK):
-            mine = (picks.c.project == self._bound.project) & picks.c.node.in_(nodes[start : start + CHUNK])
-            self._bound.change(picks.delete().where(mine))
+            self._bound.change(_TAKE, {"of": self._bound.project, "nodes": nodes[start : start + CHUNK]})
         rows = [{"node": node, "version": version, **record} for node, version in chosen.items()]
-        self._bound.insert(picks, [row for row in rows if row["version"] is not None])
+        self._bound.put(picks, [row for row in rows if row["version"] is not None], ["node"])
         self._bound.insert(staging_changes, [{"revision": revision, **row} for row in rows])
 
     def _check(self, wanted: Mapping[str, str | None]) -> None:
-        ids = {version for version in wanted.values() if version is not None}
-        query = select(versions.c.id, versions.c.node)
-        query = query.where(versions.c.project == self._bound.project, versions.c.id.in_(ids))
-        nodes = {row.id: row.node for row in self._bound.rows(query)} if ids else {}
+        ids = list({version for version in wanted.values() if version is not None})
+        nodes: dict[str, str] = {}
+        for start in range(0, len(ids), CHUNK):
+            nodes |= dict(map(tuple, self._bound.rows(_NODES, ids=ids[start : start + CHUNK])))
         for node, version in wanted.items():
             if version is not None and version not in nodes:
                 raise UnknownNameError(f"there is no version '{version}' to stage for '{node}'", name=version)

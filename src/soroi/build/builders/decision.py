@@ -36,6 +36,7 @@ def build_decision(context: BuildContext) -> tuple[dict[str, str], dict[str, Any
         "fail_safe": spec.fail_safe,
         "fallbacks": [rule.__name__ for rule in spec.fallbacks],
         "durable": spec.durable,
+        **({"domain": {name: one.to_dict() for name, one in spec.domain}} if spec.domain else {}),
     }
     return {"plan": context.put_json(facts)}, facts
 

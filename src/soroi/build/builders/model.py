@@ -18,7 +18,18 @@ from soroi.declare.edge import Role
 from soroi.declare.spec import ModelSpec, TimeSplit
 from soroi.evidence import score_figures
 from soroi.frames.training import TrainingView, training
-from soroi.scoring import Canary, SavedModel, Scorer, input_columns, load_model, make_canary, save_model
+from soroi.scoring import (
+    Canary,
+    SavedModel,
+    Scorer,
+    choose_scorer,
+    input_columns,
+    load_model,
+    load_scorer,
+    make_canary,
+    save_model,
+)
+from soroi.scoring.choosing import OUTPUT
 from soroi.store.records import EdgeRecord, VersionRecord
 
 
@@ -50,11 +61,14 @@ def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], 
     parts = _split(context, rows, data.facts["time"], spec.split)
     view = TrainingView(tuple(inputs), spec.target)
     saved = _fit(context, parts.train, view)
-    scorer = load_model(saved, what=context.node.label)
-    files = {f"file:{name}": context.objects.put(content) for name, content in saved.files.items()}
     judged = pl.concat([parts.calibration, parts.test]).select(inputs)
-    canary = make_canary(scorer, judged)
     columns = input_columns(rows.select(inputs))
+    choice = choose_scorer(load_model(saved, what=context.node.label), columns, judged, what=context.node.label)
+    scorer = choice.scorer
+    files = {f"file:{name}": context.objects.put(content) for name, content in saved.files.items()}
+    if choice.data is not None:
+        files[OUTPUT] = context.objects.put(choice.data)
+    canary = make_canary(scorer, judged)
     keep = [*data.facts["key"], data.facts["time"]]
     tables = {
         name: _score_table(context, scorer, part, inputs, keep)
@@ -66,6 +80,7 @@ def build_model(context: BuildContext) -> tuple[dict[str, str], dict[str, Any], 
     outputs |= {f"scores:{name}": root for name, root in tables.items()}
     facts = {
         "format": saved.format,
+        "scorer": choice.facts,
         "inputs": msgspec.to_builtins(columns),
         "feature_nodes": {name: node for name, node in data.facts["features"].items() if name in inputs},
         "score_inputs": scored,
@@ -186,9 +201,7 @@ def _compared(context: BuildContext, other: VersionRecord, scorer: Scorer) -> di
 
 def load_saved(context: BuildContext, model: VersionRecord) -> Scorer:
     """The scorer behind a model version, its files checked against their digests."""
-    names = [name for name in model.outputs if name.startswith("file:")]
-    files = {name.removeprefix("file:"): context.read_object(model, name) for name in names}
-    return load_model(SavedModel(model.facts["format"], files), what=model.id)
+    return load_scorer(model.facts, model.outputs, lambda name: context.read_object(model, name), what=model.id)
 
 
 def _split(context: BuildContext, rows: pl.DataFrame, time: str, split: TimeSplit) -> Parts:

@@ -16,6 +16,9 @@ FOUND_BY = ("digest", "node", "kind", "recipe", "definition", "output", "run", "
 REPLACED = ("node", "recipe")
 """Those that had an index without the time."""
 
+BEGINNING = "ix_versions_project_id_beginning"
+"""Index by which PostgreSQL finds the beginning of an id."""
+
 
 def upgrade() -> None:
     """Apply."""
@@ -187,10 +190,15 @@ def upgrade() -> None:
         op.create_index(op.f(f"ix_versions_project_{name}_at"), "versions", ["project", name, "at"], unique=False)
     for name in REPLACED:
         op.drop_index(op.f(f"ix_versions_project_{name}"), table_name="versions")
+    if op.get_context().dialect.name == "postgresql":
+        by_code_points = {"id": "varchar_pattern_ops"}
+        op.create_index(BEGINNING, "versions", ["project", "id"], unique=False, postgresql_ops=by_code_points)
 
 
 def downgrade() -> None:
     """Undo."""
+    if op.get_context().dialect.name == "postgresql":
+        op.drop_index(BEGINNING, table_name="versions")
     for name in REPLACED:
         op.create_index(op.f(f"ix_versions_project_{name}"), "versions", ["project", name], unique=False)
     for name in FOUND_BY:
