@@ -77,6 +77,9 @@ class Place:
     theirs: str
     """Address of MLflow's."""
 
+    analyze: Callable[[], None] = lambda: None
+    """Makes the database of MLflow look at how its rows are spread, as it would by itself in the next minute."""
+
 
 def main() -> None:
     """Run the benchmark."""
@@ -112,7 +115,7 @@ def places(back_end: str, folder: Path) -> Iterator[Place]:
         return
     with Postgres() as server:
         theirs = server.empty().replace("://soroi@", f"://soroi:{quote(PASSWORD)}@")
-        yield Place(server.fresh(), theirs)
+        yield Place(server.fresh(), theirs, lambda: server.admin("ANALYZE", database=server.name_of(theirs)))
 
 
 def measure(place: Place, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
@@ -122,6 +125,7 @@ def measure(place: Place, folder: Path, given: argparse.Namespace) -> dict[str, 
     with Project(config, Runtime(actor="bench")) as project:
         began = time.perf_counter()
         History(project, given.versions // given.nodes).write()
+        project.store.catalogue.analyze()
         print(f"  filled {given.versions:,} versions in {time.perf_counter() - began:.0f} s", flush=True)
         asked = Asked(project, given.repeats)
         if given.profile:
@@ -316,6 +320,7 @@ def mlflow(place: Place, folder: Path, given: argparse.Namespace, of_a_set: int)
     ):
         try:
             found = Mlflow(process)
+            place.analyze()
             print(f"  filled MLflow {found.version} in {time.perf_counter() - began:.0f} s", flush=True)
         except RuntimeError:
             print(f"  MLflow is left out: {log.read_text()[-2000:]}", flush=True)

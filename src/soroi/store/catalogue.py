@@ -248,6 +248,18 @@ class Catalogue:
         finally:
             self._writing.now = False
 
+    def analyze(self) -> None:
+        """Let PostgreSQL look at how the rows are spread, which it does by itself only some time after many came in.
+
+        Until then it takes slow ways to them.
+
+        Raises:
+            StoreError: The database cannot be reached.
+        """
+        if self._engine.dialect.name == "postgresql":
+            with naming(self._place), self._engine.connect() as connection, connection.begin():
+                connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in metadata.sorted_tables)}")
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

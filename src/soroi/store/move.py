@@ -130,6 +130,7 @@ def move_rows(source: Transaction, target: Catalogue, moved: Moved, progress: Pr
             raise StoreError(f"the history did not arrive whole in {target.place}", hint="do the same again")
         moved.rows_copied = empty
         moved.events = moved.rows["events"]
+    target.analyze()
 
 
 def settings(catalogue: str | None, objects: str | None) -> str:

@@ -29,7 +29,14 @@ _HEAD = tuple(
 _LINE = tuple(versions.c[name] for name in VersionLine.__struct_fields__)
 
 # made once: SQLAlchemy takes longer to make a query than SQLite to answer it
-_BY_ID = select(versions).where(mine(versions), versions.c.id == bindparam("id"))
+_WHOLE = (  # a row for each edge, or one: a second query would be a second way to the server
+    select(
+        versions, edges.c.role.label("edge_role"), edges.c.name.label("edge_name"), edges.c.producer.label("edge_from")
+    )
+    .outerjoin(edges, (edges.c.project == versions.c.project) & (edges.c.version == versions.c.id))
+    .where(mine(versions), versions.c.id == bindparam("id"))
+    .order_by(edges.c.position)
+)
 _HEADS = select(*_HEAD).where(mine(versions), versions.c.id.in_(bindparam("ids", expanding=True)))
 _FACTS = select(versions.c.id, versions.c.facts).where(
     mine(versions), versions.c.id.in_(bindparam("ids", expanding=True))
@@ -99,9 +106,13 @@ class Versions:
         Raises:
             UnknownNameError: There is none, or there are several.
         """
-        row = self._bound.row(_BY_ID, id=text) or self._bound.beginning(
-            versions, text, "version", lambda: self._near(text)
-        )
+        rows = self._bound.rows(_WHOLE, id=text)
+        if rows:
+            held = [
+                EdgeRecord(one.edge_role, one.edge_name, one.edge_from) for one in rows if one.edge_role is not None
+            ]
+            return VersionRecord(**without(rows[0], "seq", "edge_role", "edge_name", "edge_from"), edges=held)
+        row = self._bound.beginning(versions, text, "version", lambda: self._near(text))
         held = [EdgeRecord(*tuple(one)) for one in self._bound.rows(_EDGES_OF_ONE, id=row.id)]
         return VersionRecord(**without(row, "seq"), edges=held)
 

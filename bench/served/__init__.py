@@ -1,0 +1,1 @@
+"""What ``bench.serving`` is made of: examples, systems, a load, tables."""
