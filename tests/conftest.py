@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 import threadpoolctl  # type: ignore[import-untyped]  # comes with scikit-learn
+from hypothesis import settings
 from tests.backends import SECRETS, Place, Servers
 from tests.projects import CODE, FEBRUARY, Maker, Tiny, write_project
+
+# a busy machine is not a wrong answer: the laws are about results, and pytest has a limit of time
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

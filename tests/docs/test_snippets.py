@@ -90,6 +90,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name",
     [
@@ -108,6 +109,7 @@ def test_the_snippets_of_a_page_run_as_they_stand(name: str, page: Page) -> None
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(900)
 def test_the_page_on_sharing_runs_as_it_stands_but_for_the_servers_addresses(
     page: Page, servers: Servers, postgres: Callable[[], str]
 ) -> None:

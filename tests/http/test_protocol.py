@@ -101,7 +101,7 @@ def test_nothing_is_answered_while_a_client_does_not_read() -> None:
     front = TestFront()
     with running(front) as wire, wire.connect() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        raw.settimeout(0.5)
+        raw.settimeout(3.0)  # a server that stalls for a moment is no server that stopped
         flooded(raw, post("/now", b"x" * 100_000))
         stopped = len(front.answered)
         assert stopped < 300
