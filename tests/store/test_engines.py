@@ -174,7 +174,7 @@ def test_text_is_ordered_by_code_points_whatever_the_language_of_the_database(op
         assert [one.environment for one in tx.heads.all()] == order
         with pytest.raises(LookupError, match=r"'a b@1', 'a@1', 'ab@1'"):
             tx.versions.get("a")
-    ordered = [one.split("ORDER BY")[1] for one in statements if "ORDER BY" in one]
+    ordered = [one.split("ORDER BY")[1] for one in statements if "ORDER BY" in one and "edges.position" not in one]
     assert len(ordered) == 4
     if catalogue.place.startswith("postgresql"):
         assert all('COLLATE "C"' in one for one in ordered)

@@ -15,6 +15,7 @@ PRODUCTION = "production"
 _SETS = 8
 _RECORDS = 2000
 _HEADS = 60_000
+_EACH = 4  # of a node, as staged, as live and as it was before each
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -37,13 +38,16 @@ class Remembered:
     resting: dict[frozenset[str], dict[str, VersionHead]] = field(default_factory=dict)
     """For some sets of versions, the newest of each node that they rest on."""
 
+    nodes: int = 0
+    """How many nodes the graph has: what one look at all of them needs is not too much."""
+
     def limit(self) -> None:
         """Forget what is too much. Whoever reads at this moment, in another thread, keeps what they hold."""
-        if len(self.heads) > _HEADS:
+        if len(self.heads) > max(_HEADS, _EACH * self.nodes):
             self.heads, self.sources, self.resting = {}, {}, {}
-        if len(self.records) > _RECORDS:
+        if len(self.records) > max(_RECORDS, self.nodes):
             self.records = {}
-        if len(self.facts) > _RECORDS:
+        if len(self.facts) > max(_RECORDS, self.nodes):
             self.facts = {}
 
 

@@ -125,6 +125,7 @@ class Opened:
 
     def _status_inputs(self, tx: Transaction) -> StatusInputs:
         shares = Shares(tx, self.graph)
+        self._remembered.nodes = len(self.graph)
         return StatusInputs(
             graph=shares.described(self.graph),
             fingerprints=self.fingerprints,
